@@ -1,0 +1,119 @@
+//! What can be asked about the whole system.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// What `system_info` is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Topic {
+    /// One [`MachineInfo`].
+    Machine = 1,
+    /// One [`MemoryInfo`].
+    Memory = 2,
+    /// As many [`crate::process::ProcessInfo`] as fit.
+    Processes = 3,
+    /// One [`CpuInfo`] for each CPU.
+    Cpus = 4,
+    /// UTF-8 text: the boot arguments.
+    BootArguments = 5,
+    /// UTF-8 text: version line of the kernel.
+    Version = 6,
+}
+
+impl Topic {
+    /// The topic with this code.
+    pub const fn from_code(code: u64) -> Option<Topic> {
+        match code {
+            1 => Some(Topic::Machine),
+            2 => Some(Topic::Memory),
+            3 => Some(Topic::Processes),
+            4 => Some(Topic::Cpus),
+            5 => Some(Topic::BootArguments),
+            6 => Some(Topic::Version),
+            _ => None,
+        }
+    }
+}
+
+/// The machine and the running kernel.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct MachineInfo {
+    /// ns since boot.
+    pub uptime_ns: u64,
+    /// CPUs that run.
+    pub cpus: u32,
+    /// CPUs the device tree names.
+    pub cpus_present: u32,
+    /// `MIDR_EL1` of the boot CPU.
+    pub cpu_model: u64,
+    /// Version of the interrupt controller, 2 or 3.
+    pub gic_version: u32,
+    /// Exception level the kernel was entered at, 1 or 2.
+    pub entry_level: u32,
+}
+
+const _: () = assert!(size_of::<MachineInfo>() == 32);
+
+/// Physical memory, in bytes. `total = free + kernel + heap + user + cache + tables`.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct MemoryInfo {
+    /// All of it.
+    pub total: u64,
+    /// Free pages.
+    pub free: u64,
+    /// Kernel image and boot-time tables.
+    pub kernel: u64,
+    /// Kernel heap and stacks.
+    pub heap: u64,
+    /// Pages of programs.
+    pub user: u64,
+    /// Cached file pages.
+    pub cache: u64,
+    /// Page tables of programs.
+    pub tables: u64,
+}
+
+const _: () = assert!(size_of::<MemoryInfo>() == 56);
+
+/// One CPU.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct CpuInfo {
+    /// ns spent idle.
+    pub idle_ns: u64,
+    /// ns spent in threads.
+    pub busy_ns: u64,
+    /// Times another thread got the CPU.
+    pub switches: u64,
+    /// Interrupts taken.
+    pub interrupts: u64,
+    /// System calls entered.
+    pub syscalls: u64,
+    /// Page faults taken from programs.
+    pub faults: u64,
+}
+
+const _: () = assert!(size_of::<CpuInfo>() == 48);
+
+/// What `power_control` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum PowerAction {
+    /// Stop the machine.
+    Off = 1,
+    /// Start it anew.
+    Reboot = 2,
+}
+
+impl PowerAction {
+    /// The action with this code.
+    pub const fn from_code(code: u64) -> Option<PowerAction> {
+        match code {
+            1 => Some(PowerAction::Off),
+            2 => Some(PowerAction::Reboot),
+            _ => None,
+        }
+    }
+}

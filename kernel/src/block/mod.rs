@@ -1,0 +1,1 @@
+//! Block devices: requests, completion, flush.

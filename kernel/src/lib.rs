@@ -1,0 +1,14 @@
+//! The ViperOS kernel.
+//!
+//! A library that is the same on the machine and on the host: capability tables,
+//! queues, address-space logic and the filesystem are plain safe Rust over the
+//! narrow interface of [`arch`], which has an `aarch64` and a `host` back end.
+//! `docs/architecture.md` says which module may name which; `cargo xtask check`
+//! holds the code to it.
+#![no_std]
+#![deny(unsafe_code)]
+
+extern crate alloc;
+
+pub mod block;
+pub mod fs;

@@ -10,5 +10,10 @@
 
 extern crate alloc;
 
+pub mod account;
+pub mod arch;
 pub mod block;
 pub mod fs;
+pub mod limits;
+pub mod sync;
+pub mod time;

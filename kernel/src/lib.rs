@@ -15,5 +15,6 @@ pub mod arch;
 pub mod block;
 pub mod fs;
 pub mod limits;
+pub mod mm;
 pub mod sync;
 pub mod time;

@@ -12,6 +12,14 @@ pub const HANDLES_PER_PROCESS_MAX: usize = 65_536;
 pub const MAPPINGS_MAX: usize = 4_096;
 /// Most bytes one mapping or Memory can have.
 pub const MAPPING_BYTES_MAX: u64 = 1 << 40;
+/// Where mappings are placed when the caller does not say, first address.
+pub const MEMORY_MAP_START: u64 = 0x10_0000_0000;
+/// The same, first address beyond.
+pub const MEMORY_MAP_END: u64 = 0x7000_0000_0000;
+/// Where a program without fixed addresses is loaded.
+pub const PROGRAM_BASE: u64 = 0x40_0000;
+/// First address beyond the stack of a program's first thread.
+pub const USER_STACK_TOP: u64 = 0x7fff_ffff_0000;
 /// Largest stack of a program's first thread, in bytes.
 pub const USER_STACK_BYTES: u64 = 8 << 20;
 /// Unmapped bytes below a program's stack.

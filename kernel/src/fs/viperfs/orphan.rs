@@ -86,7 +86,7 @@ impl<D: BlockDevice> Volume<D> {
         if extents.len() > STEP_EXTENTS {
             return Ok(false);
         }
-        self.drop_range(ino, &extents, 0, u64::MAX & !(BLOCK_BYTES as u64 - 1))?;
+        self.drop_range(ino, &extents, 0, !(BLOCK_BYTES as u64 - 1))?;
         debug_assert!(item.links.get() == 0);
         self.remove_inode(ino)?;
         Ok(true)
@@ -111,7 +111,7 @@ impl<D: BlockDevice> Volume<D> {
         let step = extents
             .get(..STEP_EXTENTS.min(extents.len()))
             .unwrap_or(&[]);
-        let to = u64::MAX & !(BLOCK_BYTES as u64 - 1);
+        let to = !(BLOCK_BYTES as u64 - 1);
         let freed = self.drop_range(ino, step, from, to)?;
         item.blocks = item.blocks.get().saturating_sub(freed).into();
         Ok(extents.len() > STEP_EXTENTS)

@@ -57,9 +57,7 @@ impl Geometry {
         let place1 = PLACE1.min(total_blocks / 2);
         // The log ends before the second place; for a volume that has 64 MiB or more
         // in front of it this caps the log a little below 64 MiB.
-        let log_blocks = (total_blocks / 256)
-            .max(LOG_BLOCKS_MIN)
-            .min(PLACE1 - LOG_START);
+        let log_blocks = (total_blocks / 256).clamp(LOG_BLOCKS_MIN, PLACE1 - LOG_START);
         let mut groups_start = LOG_START + log_blocks;
         if place1.abs_diff(groups_start) < SLOTS {
             groups_start = place1 + SLOTS;

@@ -23,10 +23,7 @@ pub const fn phys_to_virt(address: u64) -> *mut u8 {
 
 /// The physical address behind a pointer into the physical map.
 pub fn virt_to_phys(pointer: *const u8) -> u64 {
-    debug_assert!(
-        (pointer as u64) < KERNEL_STACKS_BASE,
-        "not in the physical map"
-    );
+    debug_assert!((pointer as u64) < KERNEL_STACKS_BASE, "not in the physical map");
     pointer as u64 - PHYS_MAP_BASE
 }
 

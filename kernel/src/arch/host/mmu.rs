@@ -49,14 +49,7 @@ pub struct ImageLayout {
 
 /// No image.
 pub fn image_layout() -> ImageLayout {
-    ImageLayout {
-        start: 0,
-        text_end: 0,
-        rodata_end: 0,
-        relro_end: 0,
-        end: 0,
-        phys: 0,
-    }
+    ImageLayout { start: 0, text_end: 0, rodata_end: 0, relro_end: 0, end: 0, phys: 0 }
 }
 
 /// Nothing to activate.

@@ -1,5 +1,7 @@
 //! The host's clock.
 
+
+
 use super::std::sync::OnceLock;
 use super::std::time::Instant;
 

@@ -46,8 +46,7 @@ impl Asid {
         let number = *next;
         *next += 1;
         let generation = GENERATION.load(Ordering::Relaxed);
-        self.value
-            .store((generation << BITS) | number, Ordering::Relaxed);
+        self.value.store((generation << BITS) | number, Ordering::Relaxed);
         number as u16
     }
 }

@@ -81,9 +81,7 @@ impl Pool {
 
     fn list(&mut self, index: u32) {
         let head = self.partial;
-        let Some(block) = self.block(index) else {
-            return;
-        };
+        let Some(block) = self.block(index) else { return };
         if core::mem::replace(&mut block.listed, true) {
             return;
         }
@@ -95,9 +93,7 @@ impl Pool {
     }
 
     fn unlist(&mut self, index: u32) {
-        let Some(block) = self.block(index) else {
-            return;
-        };
+        let Some(block) = self.block(index) else { return };
         if !core::mem::replace(&mut block.listed, false) {
             return;
         }
@@ -123,12 +119,8 @@ impl Pool {
     }
 
     fn give_blocks(&mut self, address: u64, count: usize) {
-        let Some(layout) = Self::layout(count) else {
-            return;
-        };
-        let Some(place) = NonNull::new(phys_to_virt(address)) else {
-            return;
-        };
+        let Some(layout) = Self::layout(count) else { return };
+        let Some(place) = NonNull::new(phys_to_virt(address)) else { return };
         self.free += (count.next_power_of_two() * BLOCK_PAGES) as u64;
         // SAFETY: the blocks were taken with this layout, or are given for the first
         // time at boot; nobody uses them any more.
@@ -160,13 +152,8 @@ impl Pool {
         let offset = address - self.start;
         let index = (offset / BLOCK_BYTES) as u32;
         let page = (offset % BLOCK_BYTES / PAGE) as usize;
-        let Some(block) = self.block(index) else {
-            return;
-        };
-        assert!(
-            block.map.give(page, order),
-            "physical page {address:#x} freed twice"
-        );
+        let Some(block) = self.block(index) else { return };
+        assert!(block.map.give(page, order), "physical page {address:#x} freed twice");
         let whole = block.map.free() == BLOCK_PAGES;
         self.free += 1 << order;
         if whole {
@@ -218,13 +205,8 @@ pub fn add_memory(start: u64, end: u64, reserved: &[(u64, u64)]) -> Result<(), &
             core::slice::from_raw_parts(states.cast_const(), pages),
         )
     };
-    let mut pool = Pool {
-        buddies: Heap::empty(),
-        blocks,
-        partial: NO_BLOCK,
-        start,
-        free: 0,
-    };
+    let mut pool =
+        Pool { buddies: Heap::empty(), blocks, partial: NO_BLOCK, start, free: 0 };
     let taken = |from: u64, to: u64| {
         let overlaps = |range: &(u64, u64)| range.0 < to && from < range.1;
         overlaps(&tables) || reserved.iter().any(overlaps)
@@ -236,10 +218,7 @@ pub fn add_memory(start: u64, end: u64, reserved: &[(u64, u64)]) -> Result<(), &
             pool.free += BLOCK_PAGES as u64;
             let place = phys_to_virt(from) as usize;
             // SAFETY: free, mapped memory that is given to the buddy system once.
-            unsafe {
-                pool.buddies
-                    .add_to_heap(place, place + BLOCK_BYTES as usize)
-            };
+            unsafe { pool.buddies.add_to_heap(place, place + BLOCK_BYTES as usize) };
             continue;
         }
         let mut page = from;
@@ -259,9 +238,8 @@ pub fn add_memory(start: u64, end: u64, reserved: &[(u64, u64)]) -> Result<(), &
 
 fn find_gap(from: u64, end: u64, bytes: u64, reserved: &[(u64, u64)]) -> Option<u64> {
     let mut place = from.next_multiple_of(PAGE);
-    while let Some(blocking) = reserved
-        .iter()
-        .find(|range| range.0 < place + bytes && place < range.1)
+    while let Some(blocking) =
+        reserved.iter().find(|range| range.0 < place + bytes && place < range.1)
     {
         place = blocking.1.next_multiple_of(PAGE);
     }
@@ -323,15 +301,10 @@ pub struct MemoryUse {
 /// How physical memory is used just now.
 pub fn memory_use() -> MemoryUse {
     let mut used = core::array::from_fn(|purpose| {
-        USED.get(purpose)
-            .map_or(0, |count| count.load(Ordering::Relaxed))
+        USED.get(purpose).map_or(0, |count| count.load(Ordering::Relaxed))
     });
     used[Purpose::Kernel as usize] += KERNEL.load(Ordering::Relaxed);
-    MemoryUse {
-        total: TOTAL.load(Ordering::Relaxed),
-        free: free_frames(),
-        used,
-    }
+    MemoryUse { total: TOTAL.load(Ordering::Relaxed), free: free_frames(), used }
 }
 
 /// A counted reference to one page; the last one returns it.
@@ -376,14 +349,9 @@ impl Frame {
     pub fn share(&self) -> Frame {
         if let Some(state) = state(self.address) {
             let before = state.fetch_add(1, Ordering::Relaxed);
-            assert!(
-                before & COUNT_MASK < COUNT_MASK - 1,
-                "too many references to a page"
-            );
+            assert!(before & COUNT_MASK < COUNT_MASK - 1, "too many references to a page");
         }
-        Frame {
-            address: self.address,
-        }
+        Frame { address: self.address }
     }
 
     /// Whether this is the only reference.
@@ -405,10 +373,7 @@ impl Frame {
 
     /// Copies bytes into the page.
     pub fn write(&self, offset: usize, bytes: &[u8]) {
-        assert!(
-            offset + bytes.len() <= PAGE as usize,
-            "write beyond the page"
-        );
+        assert!(offset + bytes.len() <= PAGE as usize, "write beyond the page");
         // SAFETY: as in `read`.
         unsafe {
             phys_to_virt(self.address)
@@ -431,8 +396,9 @@ impl Frame {
     pub(super) fn copy_to_user(&self, offset: usize, target: u64, bytes: usize) -> usize {
         assert!(offset + bytes <= PAGE as usize, "copy beyond the page");
         // SAFETY: as in `copy_from_user`.
-        let source =
-            unsafe { core::slice::from_raw_parts(phys_to_virt(self.address).add(offset), bytes) };
+        let source = unsafe {
+            core::slice::from_raw_parts(phys_to_virt(self.address).add(offset), bytes)
+        };
         crate::arch::copy_to_user(target, source)
     }
 
@@ -457,15 +423,9 @@ fn state(address: u64) -> Option<&'static AtomicU32> {
 
 impl Drop for Frame {
     fn drop(&mut self) {
-        let Some(state) = state(self.address) else {
-            return;
-        };
+        let Some(state) = state(self.address) else { return };
         let before = state.fetch_sub(1, Ordering::AcqRel);
-        assert!(
-            before & COUNT_MASK != 0,
-            "page {:#x} returned twice",
-            self.address
-        );
+        assert!(before & COUNT_MASK != 0, "page {:#x} returned twice", self.address);
         if before & COUNT_MASK == 1 {
             give_pages(self.address, 0, purpose_of(before));
         }

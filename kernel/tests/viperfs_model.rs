@@ -5,7 +5,7 @@
 mod support;
 
 use kernel::block::MemoryDisk;
-use kernel::fs::viperfs::{Case, Error, Kind, MountOptions, Place, RenameOptions, Volume};
+use kernel::fs::viperfs::{Case, Error, Kind, MountOptions, Place, RenameOptions, Volume, check};
 use support::fixture::{self, MIB};
 use support::model::{Model, difference, read_back};
 use support::random::{Random, setting};
@@ -355,7 +355,8 @@ impl Run {
         let volume = self.volume.take().expect("a volume is mounted");
         let (device, outcome) = volume.unmount();
         outcome.expect("the volume unmounts");
-        drop(device);
+        let report = check::check(&device, &check::CheckOptions { data: true }).expect("it runs");
+        assert!(report.is_clean(), "{report}");
         (self.full, self.remounts)
     }
 }

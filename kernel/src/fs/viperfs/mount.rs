@@ -78,7 +78,7 @@ impl<D: BlockDevice> Volume<D> {
 }
 
 /// Valid superblocks, the newest first, one for each generation.
-fn find_superblocks<D: BlockDevice>(disk: &mut Disk<D>) -> Result<Vec<Superblock>> {
+pub(super) fn find_superblocks<D: BlockDevice>(disk: &mut Disk<D>) -> Result<Vec<Superblock>> {
     let mut found: Vec<Superblock> = Vec::new();
     let mut unsupported = false;
     let blocks = disk.blocks();

@@ -25,6 +25,7 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 pub(crate) use bitmap::Bitmap;
 pub(crate) use group::Group;
+pub(crate) use load::fixed_bitmap;
 
 use super::layout::Geometry;
 

@@ -27,10 +27,6 @@ pub type MutexGuard<'a, T> = lock_api::MutexGuard<'a, RawFutexMutex, T>;
 // acquire ordering, and only `unlock` sets FREE again, with release ordering; so at
 // most one holder exists between the two.
 unsafe impl lock_api::RawMutex for RawFutexMutex {
-    #[expect(
-        clippy::declare_interior_mutable_const,
-        reason = "the trait asks for a constant to start from"
-    )]
     const INIT: RawFutexMutex = RawFutexMutex {
         state: AtomicU32::new(FREE),
     };

@@ -4,11 +4,13 @@
 .section .text.start_entry, "ax"
 .global _start
 .type _start, %function
+.weak   _DYNAMIC                    // absent in a program with fixed addresses
 .hidden _DYNAMIC
 _start:
     mov     x29, xzr                    // the outermost frame
     mov     x30, xzr
     ldr     x2, [x0, #40]               // StartupRecord.load_offset
+    cbz     x2, start_rust              // where it was linked for: nothing to do
     adrp    x1, _DYNAMIC
     add     x1, x1, :lo12:_DYNAMIC
     mov     x3, xzr                     // DT_RELA

@@ -84,8 +84,8 @@ pub fn quoted_part(
     Err(Unclosed)
 }
 
-/// The character that `*` and `code` stand for.
-fn escaped(code: char) -> char {
+/// The character that `*` and `code` stand for inside quotes.
+pub fn escaped(code: char) -> char {
     match code {
         'n' | 'N' => '\n',
         'e' | 'E' => '\u{1b}',

@@ -146,7 +146,7 @@ impl Template {
             return Ok(after);
         }
         if kind == Kind::Rest {
-            let behind = words::join(after);
+            let behind = rest_text(after);
             args.push(
                 index,
                 value.map_or(behind.clone(), |v| {

@@ -10,7 +10,7 @@ use core::fmt;
 pub use abi::Error;
 pub use buffered::{BufReader, BufWriter};
 pub use stdio::{
-    Stderr, Stdin, Stdout, eprint, flush_all, print, set_output, stderr, stdin, stdout,
+    Replacement, Stderr, Stdin, Stdout, eprint, flush_all, print, set_output, stderr, stdin, stdout,
 };
 pub(crate) use stdio::{read_stream, take_lost, write_stream};
 

@@ -256,16 +256,30 @@ impl Read for OneByOne<'_> {
     }
 }
 
-/// Puts another stream in place of standard output (`None`: the one from the start);
-/// what was held back goes to the old one.
+/// What stands in for the standard output a process was started with.
+#[derive(Debug)]
+pub enum Replacement {
+    /// Nothing: it goes where it went at the start.
+    None,
+    /// `NIL:`.
+    Nil,
+    /// This stream.
+    Stream(OwnedHandle),
+}
+
+/// Puts something in place of standard output; what was held back goes to the old one.
 ///
 /// # Errors
 ///
 /// What the old stream reports.
-pub fn set_output(stream: Option<OwnedHandle>) -> Result<()> {
+pub fn set_output(replacement: Replacement) -> Result<()> {
     let mut output = OUTPUT.lock();
     let result = output.flush();
-    output.target = stream.map_or(Target::Unknown, Target::Replaced);
+    output.target = match replacement {
+        Replacement::None => Target::Unknown,
+        Replacement::Nil => Target::Nil,
+        Replacement::Stream(handle) => Target::Replaced(handle),
+    };
     result
 }
 

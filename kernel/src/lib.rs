@@ -10,5 +10,11 @@
 
 extern crate alloc;
 
+pub mod account;
+pub mod arch;
 pub mod block;
 pub mod fs;
+pub mod limits;
+pub mod mm;
+pub mod sync;
+pub mod time;

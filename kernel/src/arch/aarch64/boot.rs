@@ -1,0 +1,93 @@
+//! The way in: what boot.S hands over, and starting the other CPUs.
+
+use core::arch::global_asm;
+
+use super::cpu::{CpuLocal, install_cpu_local};
+use super::mmu;
+
+global_asm!(include_str!("boot.S"), options(raw));
+
+/// What the boot protocol and boot.S leave for the kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct BootInfo {
+    /// Physical address of the device tree.
+    pub device_tree: u64,
+    /// Physical address of the kernel image.
+    pub image: u64,
+    /// Exception level at entry, 1 or 2.
+    pub entry_level: u64,
+}
+
+unsafe extern "Rust" {
+    /// The kernel proper; defined by the binary.
+    safe fn kernel_main(info: BootInfo) -> !;
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn kernel_entry(device_tree: u64, image: u64, entry_level: u64) -> ! {
+    mmu::set_image(image);
+    super::cpu::init_boot_cpu();
+    kernel_main(BootInfo { device_tree, image, entry_level })
+}
+
+/// What a secondary CPU needs before it can run Rust; read by boot.S with the MMU off.
+#[derive(Debug, Default)]
+#[repr(C, align(64))]
+struct SecondaryArguments {
+    translation: u64,
+    stack_top: u64,
+    cpu_local: u64,
+    entry: u64,
+}
+
+/// Why a CPU did not start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartError(pub smccc::psci::error::Error);
+
+/// What is needed to start one more CPU.
+#[derive(Clone, Copy, Debug)]
+pub struct CpuStart {
+    /// Its number in the kernel.
+    pub cpu: usize,
+    /// Its affinity, `MPIDR_EL1` form.
+    pub affinity: u64,
+    /// Top of the stack it begins on.
+    pub stack_top: u64,
+    /// Top of its emergency stack.
+    pub emergency_top: u64,
+    /// What it runs; interrupts are masked.
+    pub entry: extern "C" fn() -> !,
+}
+
+/// Starts a CPU by PSCI.
+///
+/// # Errors
+/// What the firmware answers.
+pub fn start_cpu(start: &CpuStart) -> Result<(), StartError> {
+    unsafe extern "C" {
+        static boot_secondary: u8;
+    }
+    let local: &'static CpuLocal = install_cpu_local(start.cpu, start.emergency_top);
+    let arguments = SecondaryArguments {
+        translation: mmu::kernel_translation(),
+        stack_top: start.stack_top,
+        cpu_local: core::ptr::from_ref(local) as u64,
+        entry: start.entry as usize as u64,
+    };
+    // The new CPU reads the block after this function returned: it lies at the
+    // bottom of its emergency stack, which nobody else uses until then.
+    let place = start.emergency_top - 4096;
+    // SAFETY: the emergency stack is mapped, larger than 4096 bytes, aligned to 16,
+    // and not in use before the CPU runs.
+    unsafe { (place as *mut SecondaryArguments).write(arguments) };
+    mmu::clean_to_memory(place, size_of::<SecondaryArguments>());
+    let entry = mmu::image_to_phys(&raw const boot_secondary as u64);
+    let argument = mmu::kernel_virt_to_phys(place);
+    super::power::cpu_on(start.affinity, entry, argument).map_err(StartError)
+}
+
+/// Finishes the control registers of a CPU that was just started.
+pub fn init_secondary_cpu() {
+    super::cpu::init_features();
+    mmu::secondary_protection();
+}

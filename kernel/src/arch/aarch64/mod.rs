@@ -1,0 +1,12 @@
+//! The AArch64 back end.
+
+pub(super) mod boot;
+pub(super) mod copy;
+pub(super) mod cpu;
+mod exception;
+pub(super) mod interrupt;
+pub(super) mod mmu;
+pub(super) mod power;
+pub(super) mod stack;
+pub(super) mod switch;
+pub(super) mod timer;

@@ -1,0 +1,58 @@
+//! Switching between threads.
+
+use core::sync::atomic::Ordering;
+
+use crate::arch::Context;
+
+unsafe extern "C" {
+    fn context_switch(previous: *const Context, next: *const Context);
+    fn context_leave(previous: *const Context, next: *const Context) -> !;
+    fn context_resume(current: *const Context) -> !;
+    static context_kernel_start: u8;
+    fn fp_load(context: *const Context);
+}
+
+/// Goes on with `next`; returns when the previous thread is switched to again.
+///
+/// Interrupts are masked, `next` is marked as on a CPU, and both contexts live in
+/// threads that the scheduler holds.
+pub fn switch(previous: &Context, next: &Context) {
+    // SAFETY: the references are valid, and the scheduler keeps both threads alive as
+    // long as a CPU uses them.
+    unsafe { context_switch(previous, next) }
+}
+
+/// Goes on with `next`; the previous thread keeps no frames.
+pub fn leave(previous: &Context, next: &Context) -> ! {
+    // SAFETY: as in `switch`; what is left on the previous stack owns nothing.
+    unsafe { context_leave(previous, next) }
+}
+
+/// Goes back to the program of the current thread; its kernel frames are dropped.
+pub fn resume(current: &Context) -> ! {
+    // SAFETY: `current` is the thread of this CPU; its frame is complete.
+    unsafe { context_resume(current) }
+}
+
+/// Makes a context start at `entry` in the kernel, with interrupts unmasked.
+pub fn prepare_kernel_thread(context: &Context, entry: extern "C" fn(u64) -> !, argument: u64) {
+    /// Callee-saved registers in the order of context_switch.
+    const FRAME_WORDS: usize = 12;
+    let top = context.stack_top.load(Ordering::Relaxed);
+    let frame = (top - (FRAME_WORDS * 8) as u64) as *mut [u64; FRAME_WORDS];
+    let mut words = [0; FRAME_WORDS];
+    words[0] = entry as usize as u64;
+    words[1] = argument;
+    words[11] = &raw const context_kernel_start as u64;
+    // SAFETY: the stack of a thread that has no kernel frames is unused, mapped, and
+    // larger than the frame.
+    unsafe { frame.write(words) };
+    context.kernel_sp.store(frame as u64, Ordering::Relaxed);
+}
+
+/// Loads the vector registers of the current thread, after their first use trapped.
+pub fn load_vector_state(current: &Context) {
+    // SAFETY: the state is large enough by its type; nobody else touches it while its
+    // thread runs.
+    unsafe { fp_load(current) }
+}

@@ -1,0 +1,132 @@
+//! What a thread's registers are while it does not run.
+
+use core::mem::offset_of;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// The registers of a program, saved at its entry into the kernel.
+///
+/// Values are atomic because a waker on another CPU writes results into the frame
+/// of a waiting thread; all orders are relaxed, the run queue's lock publishes them.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct UserFrame {
+    registers: [AtomicU64; 31],
+    sp: AtomicU64,
+    pc: AtomicU64,
+    status: AtomicU64,
+    tls: AtomicU64,
+}
+
+impl UserFrame {
+    /// A frame that starts a program at `pc` with `argument` in `x0`.
+    pub fn starting(pc: u64, sp: u64, argument: u64, tls: u64) -> Self {
+        let frame = UserFrame::default();
+        frame.set_register(0, argument);
+        frame.sp.store(sp, Ordering::Relaxed);
+        frame.pc.store(pc, Ordering::Relaxed);
+        frame.tls.store(tls, Ordering::Relaxed);
+        // SPSR 0: EL0t in AArch64, interrupts unmasked, no single step.
+        frame
+    }
+
+    /// Register `x{index}`; 0 for an index above 30.
+    pub fn register(&self, index: usize) -> u64 {
+        self.registers.get(index).map_or(0, |register| register.load(Ordering::Relaxed))
+    }
+
+    /// Sets register `x{index}`; nothing for an index above 30.
+    pub fn set_register(&self, index: usize, value: u64) {
+        if let Some(register) = self.registers.get(index) {
+            register.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// The program counter.
+    pub fn pc(&self) -> u64 {
+        self.pc.load(Ordering::Relaxed)
+    }
+
+    /// The stack pointer.
+    pub fn sp(&self) -> u64 {
+        self.sp.load(Ordering::Relaxed)
+    }
+
+    /// Moves the program counter past the instruction that trapped.
+    pub fn skip_instruction(&self) {
+        self.pc.store(self.pc().wrapping_add(4), Ordering::Relaxed);
+    }
+}
+
+/// `v0`–`v31`, `FPSR` and `FPCR`.
+#[derive(Debug)]
+#[repr(C, align(16))]
+pub struct VectorState {
+    words: [AtomicU64; 66],
+}
+
+impl Default for VectorState {
+    fn default() -> Self {
+        VectorState { words: [const { AtomicU64::new(0) }; 66] }
+    }
+}
+
+/// Everything the machine needs to run a thread; the first field of a thread.
+///
+/// `kernel_sp` is 0 while the thread holds no kernel frames: it then goes on in its
+/// program with the registers of `frame`.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct Context {
+    /// The program's registers.
+    pub frame: UserFrame,
+    pub(super) kernel_sp: AtomicU64,
+    pub(super) stack_top: AtomicU64,
+    pub(super) translation: AtomicU64,
+    on_cpu: AtomicU32,
+    pub(super) vector_live: AtomicU32,
+    vector_pad: u64,
+    pub(super) vector: VectorState,
+}
+
+impl Context {
+    /// A context with a kernel stack that ends at `stack_top` and the page table
+    /// register value `translation`.
+    pub fn new(frame: UserFrame, stack_top: u64, translation: u64) -> Self {
+        Context {
+            frame,
+            stack_top: AtomicU64::new(stack_top),
+            translation: AtomicU64::new(translation),
+            ..Context::default()
+        }
+    }
+
+    /// Whether a CPU still uses the thread's stack.
+    pub fn is_on_cpu(&self) -> bool {
+        self.on_cpu.load(Ordering::Acquire) != 0
+    }
+
+    /// Marks the thread as in use by a CPU; the switch away from it ends that.
+    pub fn set_on_cpu(&self) {
+        self.on_cpu.store(1, Ordering::Relaxed);
+    }
+
+    /// Whether the thread will go on in its program, with no kernel frames.
+    pub fn is_frameless(&self) -> bool {
+        self.kernel_sp.load(Ordering::Relaxed) == 0
+    }
+}
+
+// The offsets in vectors.S.
+const _: () = {
+    assert!(offset_of!(Context, frame) == 0);
+    assert!(offset_of!(UserFrame, sp) == 248);
+    assert!(offset_of!(UserFrame, pc) == 256);
+    assert!(offset_of!(UserFrame, status) == 264);
+    assert!(offset_of!(UserFrame, tls) == 272);
+    assert!(offset_of!(Context, kernel_sp) == 280);
+    assert!(offset_of!(Context, stack_top) == 288);
+    assert!(offset_of!(Context, translation) == 296);
+    assert!(offset_of!(Context, on_cpu) == 304);
+    assert!(offset_of!(Context, vector_live) == 308);
+    assert!(offset_of!(Context, vector) == 320);
+};

@@ -1,0 +1,133 @@
+//! What the machine calls in the kernel above it.
+
+use spin::Once;
+
+use super::UserFrame;
+
+/// The running thread should give way to another.
+pub const PENDING_RESCHEDULE: u32 = 1 << 0;
+/// The running thread has something to do before it returns to its program.
+pub const PENDING_ATTENTION: u32 = 1 << 1;
+
+/// A system call's code: arguments `x0`–`x5` in, error code or [`SyscallTable::BLOCKED`] out.
+pub type SyscallHandler = extern "C" fn(u64, u64, u64, u64, u64, u64) -> u64;
+
+/// The handlers by number; one more row than `count`, which answers every number beyond.
+#[repr(C)]
+#[derive(Debug)]
+pub struct SyscallTable<const ROWS: usize> {
+    /// Number of calls.
+    pub count: u64,
+    /// Their handlers, and the one that refuses.
+    pub rows: [SyscallHandler; ROWS],
+}
+
+/// What kind of access faulted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// A load.
+    Read,
+    /// A store.
+    Write,
+    /// An instruction fetch.
+    Execute,
+}
+
+/// Why a program was interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultCause {
+    /// The translation of an address failed; the kernel may provide a page.
+    Page(Access),
+    /// An address is misaligned.
+    Alignment,
+    /// The instruction does not exist or is not allowed.
+    Illegal,
+    /// A breakpoint, watchpoint or single step.
+    Debug,
+    /// `WFI` or `WFE`: the program has nothing to do just now.
+    Idle,
+    /// The first use of the vector registers since the thread got the CPU.
+    VectorUnit,
+}
+
+/// A fault of a program.
+#[derive(Clone, Copy, Debug)]
+pub struct UserFault {
+    /// Why.
+    pub cause: FaultCause,
+    /// The address that was used, for address faults.
+    pub address: u64,
+    /// The instruction.
+    pub pc: u64,
+}
+
+/// State of the kernel at a fault of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct PanicFrame {
+    /// What happened.
+    pub what: &'static str,
+    /// `x0`–`x30`.
+    pub registers: [u64; 31],
+    /// Stack pointer.
+    pub sp: u64,
+    /// Program counter.
+    pub pc: u64,
+    /// Saved program status.
+    pub status: u64,
+    /// `ESR_EL1`.
+    pub syndrome: u64,
+    /// `FAR_EL1`.
+    pub address: u64,
+}
+
+/// The kernel's answers to the machine; all run with interrupts masked.
+#[derive(Debug)]
+pub struct Hooks {
+    /// A device interrupt, by interrupt number.
+    pub irq: fn(u32),
+    /// This CPU's timer went off.
+    pub timer: fn(),
+    /// Another CPU asked this one to look at its pending bits.
+    pub ipi: fn(),
+    /// A program faulted.
+    pub user_fault: fn(&UserFault),
+    /// The running thread gave up the CPU in a system call; its results come later.
+    pub syscall_blocked: fn() -> !,
+    /// Pending bits were seen on the way back to a program.
+    pub user_work: fn(),
+    /// Pending bits were seen on the way back to interruptible kernel code.
+    pub kernel_preempt: fn(),
+    /// The kernel itself faulted.
+    pub kernel_fault: fn(&PanicFrame) -> !,
+    /// Address of a [`SyscallTable`].
+    pub syscalls: &'static SyscallTable<{ abi::SYSCALLS.len() + 1 }>,
+}
+
+impl<const ROWS: usize> SyscallTable<ROWS> {
+    /// Answer of a handler whose thread now waits: `x0`–`x3` are written by whoever wakes it.
+    pub const BLOCKED: u64 = u64::MAX;
+}
+
+static HOOKS: Once<&'static Hooks> = Once::new();
+
+/// Registers the kernel's answers; the first registration stays.
+pub fn set_hooks(hooks: &'static Hooks) {
+    HOOKS.call_once(|| hooks);
+    super::back_end::cpu::install_syscalls(core::ptr::from_ref(hooks.syscalls).cast());
+}
+
+/// The registered answers, if start-up has come that far.
+pub fn hooks() -> Option<&'static Hooks> {
+    HOOKS.get().copied()
+}
+
+/// The frame of a thread is where its system call results go.
+impl UserFrame {
+    /// Writes the outcome of a system call: error code (0: none) and values.
+    pub fn set_result(&self, error: u64, values: [u64; 3]) {
+        self.set_register(0, error);
+        for (register, value) in (1..).zip(values) {
+            self.set_register(register, value);
+        }
+    }
+}

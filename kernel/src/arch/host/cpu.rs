@@ -1,0 +1,102 @@
+//! One CPU for each test thread; masking is remembered, nothing interrupts.
+
+
+
+use super::std::cell::Cell;
+use super::std::{self, thread_local};
+
+use crate::arch::Context;
+
+thread_local! {
+    static MASKED: Cell<bool> = const { Cell::new(false) };
+    static PENDING: Cell<u32> = const { Cell::new(0) };
+}
+
+bitflags::bitflags! {
+    /// As on the machine.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Features: u32 {
+        /// Privileged access never.
+        const PAN = 1 << 0;
+        /// Random number instruction.
+        const RNDR = 1 << 1;
+    }
+}
+
+/// Whether interrupts were masked.
+#[derive(Clone, Copy, Debug)]
+pub struct IrqState(bool);
+
+/// Masks interrupts.
+pub fn irq_save() -> IrqState {
+    IrqState(MASKED.replace(true))
+}
+
+/// Goes back to an earlier state.
+pub fn irq_restore(state: IrqState) {
+    MASKED.set(state.0);
+}
+
+/// Masks interrupts.
+pub fn irq_disable() {
+    MASKED.set(true);
+}
+
+/// Unmasks interrupts.
+pub fn irq_enable() {
+    MASKED.set(false);
+}
+
+/// Whether interrupts are unmasked.
+pub fn irqs_enabled() -> bool {
+    !MASKED.get()
+}
+
+/// Always CPU 0.
+pub fn cpu_id() -> usize {
+    0
+}
+
+/// No model.
+pub fn cpu_model() -> u64 {
+    0
+}
+
+/// No features.
+pub fn features() -> Features {
+    Features::empty()
+}
+
+/// No source.
+pub fn hardware_random() -> Option<u64> {
+    None
+}
+
+/// Nothing to install.
+pub(in crate::arch) fn install_syscalls(_table: *const u8) {}
+
+/// Nothing runs programs here.
+pub fn set_current(_context: &Context) {}
+
+/// Sets pending bits.
+pub fn raise_pending(bits: u32) {
+    PENDING.set(PENDING.get() | bits);
+}
+
+/// Takes the pending bits.
+pub fn take_pending() -> u32 {
+    PENDING.replace(0)
+}
+
+/// Gives the host's CPU away.
+pub fn wait_for_interrupt() {
+    std::thread::yield_now();
+}
+
+/// One turn of a wait loop.
+pub fn spin_hint() {
+    std::thread::yield_now();
+}
+
+/// Nothing to synchronise.
+pub fn synchronize_code() {}

@@ -1,0 +1,25 @@
+//! The host's clock.
+
+
+
+use super::std::sync::OnceLock;
+use super::std::time::Instant;
+
+static START: OnceLock<Instant> = OnceLock::new();
+
+/// Nanoseconds since first use.
+pub fn counter() -> u64 {
+    START.get_or_init(Instant::now).elapsed().as_nanos() as u64
+}
+
+/// One tick is one nanosecond.
+pub fn counter_hz() -> u64 {
+    1_000_000_000
+}
+
+/// No alarm.
+pub fn arm_timer(_ticks: u64) {}
+/// No alarm.
+pub fn disarm_timer() {}
+/// No alarm.
+pub fn init_timer() {}

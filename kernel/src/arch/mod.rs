@@ -1,0 +1,49 @@
+//! The machine: one explicit list of names, two back ends.
+//!
+//! `aarch64` is the machine itself, `host` lets the portable kernel run as an
+//! ordinary program. Nothing outside this module contains assembly or asks for
+//! the target. It calls up only through the [`Hooks`] that start-up registers.
+#![allow(unsafe_code, reason = "the machine interface")]
+
+#[cfg(target_os = "none")]
+mod aarch64;
+#[cfg(target_os = "none")]
+use aarch64 as back_end;
+
+#[cfg(not(target_os = "none"))]
+mod host;
+#[cfg(not(target_os = "none"))]
+use host as back_end;
+
+mod context;
+mod hooks;
+mod page;
+
+pub use back_end::boot::{BootInfo, CpuStart, StartError, init_secondary_cpu, start_cpu};
+pub use back_end::copy::{copy_from_user, copy_to_user, load_user_u32};
+pub use back_end::cpu::{
+    Features, IrqState, cpu_id, cpu_model, features, hardware_random, irq_disable, irq_enable, irq_restore,
+    irq_save, irqs_enabled, raise_pending, set_current, spin_hint, synchronize_code,
+    take_pending, wait_for_interrupt,
+};
+pub use back_end::interrupt::{GicConfig, enable_line, gic_version, init_gic, init_gic_cpu, send_ipi};
+pub use back_end::mmu::{
+    ImageLayout,
+    activate_kernel_table, dma_barrier, empty_table, flush_all, flush_asid, flush_page,
+    image_layout, phys_to_virt, publish_tables, virt_to_phys,
+};
+pub use back_end::power::{
+    power_off, reboot, semihosting_exit, semihosting_write, set_firmware_call,
+};
+pub use back_end::stack::{backtrace, halt_forever};
+pub use back_end::switch::{leave, load_vector_state, prepare_kernel_thread, resume, switch};
+pub use back_end::timer::{arm_timer, counter, counter_hz, disarm_timer, init_timer};
+pub use context::{Context, UserFrame, VectorState};
+pub use hooks::{
+    Access, FaultCause, Hooks, PENDING_ATTENTION, PENDING_RESCHEDULE, PanicFrame, SyscallHandler,
+    SyscallTable, UserFault, hooks, set_hooks,
+};
+pub use page::{
+    Descriptor, IMAGE_BASE, KERNEL_STACKS_BASE, MMIO_BASE, MemoryType, PHYS_MAP_BASE, PageFlags,
+    TABLE_ENTRIES,
+};

@@ -1,0 +1,60 @@
+//! Every fixed limit of the kernel, with its unit.
+
+/// Most CPUs that are started.
+pub const CPUS_MAX: usize = 8;
+/// Bytes in a kernel stack; vectors.S tests the bit above it.
+pub const KERNEL_STACK_BYTES: usize = 16 * 1024;
+/// Least physical memory the system starts with, in bytes.
+pub const MEMORY_MIN_BYTES: u64 = 40 << 20;
+/// Most handles a process can hold.
+pub const HANDLES_PER_PROCESS_MAX: usize = 65_536;
+/// Most mappings in an address space.
+pub const MAPPINGS_MAX: usize = 4_096;
+/// Most bytes one mapping or Memory can have.
+pub const MAPPING_BYTES_MAX: u64 = 1 << 40;
+/// Where mappings are placed when the caller does not say, first address.
+pub const MEMORY_MAP_START: u64 = 0x10_0000_0000;
+/// The same, first address beyond.
+pub const MEMORY_MAP_END: u64 = 0x7000_0000_0000;
+/// Where a program without fixed addresses is loaded.
+pub const PROGRAM_BASE: u64 = 0x40_0000;
+/// First address beyond the stack of a program's first thread.
+pub const USER_STACK_TOP: u64 = 0x7fff_ffff_0000;
+/// Largest stack of a program's first thread, in bytes.
+pub const USER_STACK_BYTES: u64 = 8 << 20;
+/// Unmapped bytes below a program's stack.
+pub const USER_STACK_GUARD_BYTES: u64 = 1 << 20;
+/// Most bytes of a Channel message.
+pub const CHANNEL_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Most handles of a Channel message.
+pub const CHANNEL_MESSAGE_HANDLES_MAX: usize = 64;
+/// Most messages that wait at one end of a Channel.
+pub const CHANNEL_QUEUE_MESSAGES_MAX: usize = 64;
+/// Most members of a Port.
+pub const PORT_MEMBERS_MAX: usize = 10_000;
+/// Most events handed over by one `port_wait`.
+pub const PORT_EVENTS_MAX: usize = 64;
+/// Most program headers of an ELF file.
+pub const PROGRAM_HEADERS_MAX: usize = 32;
+/// Bytes of the kernel log that are kept.
+pub const LOG_BYTES: usize = 64 * 1024;
+/// Most bytes of one line written to the kernel log by a program.
+pub const LOG_LINE_BYTES_MAX: usize = 1024;
+/// Bytes of terminal input that wait to be read.
+pub const TERMINAL_INPUT_BYTES: usize = 4096;
+/// Bytes of terminal output that wait for the device.
+pub const TERMINAL_OUTPUT_BYTES: usize = 16 * 1024;
+/// Bytes moved at a time between a file and a program.
+pub const FILE_COPY_BYTES: usize = 64 * 1024;
+/// Most symbolic links followed in one path.
+pub const SYMLINKS_MAX: usize = 16;
+/// Time a thread keeps a CPU that others wait for, in ns.
+pub const SLICE_NS: u64 = 10_000_000;
+/// Time between commits of a volume with changes, in ns.
+pub const COMMIT_INTERVAL_NS: u64 = 5_000_000_000;
+/// Dirty file pages at which a writer has to wait for a commit.
+pub const DIRTY_PAGES_MAX: usize = 2_048;
+/// Most bytes handed out by one `entropy_read`.
+pub const ENTROPY_READ_BYTES_MAX: usize = 4096;
+/// Time until a disk request counts as lost, in ns.
+pub const BLOCK_TIMEOUT_NS: u64 = 10_000_000_000;

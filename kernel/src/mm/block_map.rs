@@ -1,0 +1,123 @@
+//! Free pages of one 2 MiB block of physical memory, as a bitmap.
+#![forbid(unsafe_code)]
+
+/// Pages in a block.
+pub const BLOCK_PAGES: usize = 512;
+
+/// Which pages of a block are free; bit set = free.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockMap {
+    words: [u64; BLOCK_PAGES / 64],
+    free: u16,
+}
+
+impl BlockMap {
+    /// No page is free.
+    pub const FULL: BlockMap = BlockMap { words: [0; BLOCK_PAGES / 64], free: 0 };
+
+    /// Number of free pages.
+    pub const fn free(&self) -> usize {
+        self.free as usize
+    }
+
+    /// Marks every page free.
+    pub const fn set_all_free(&mut self) {
+        self.words = [u64::MAX; BLOCK_PAGES / 64];
+        self.free = BLOCK_PAGES as u16;
+    }
+
+    /// Takes `1 << order` pages at a multiple of their number; returns the first.
+    pub fn take(&mut self, order: u32) -> Option<usize> {
+        let pages = 1usize.checked_shl(order).filter(|pages| *pages <= 64)?;
+        let run = if pages == 64 { u64::MAX } else { (1 << pages) - 1 };
+        for (index, word) in self.words.iter_mut().enumerate() {
+            if let Some(bit) = aligned_run(*word, order) {
+                *word &= !(run << bit);
+                self.free -= pages as u16;
+                return Some(index * 64 + bit as usize);
+            }
+        }
+        None
+    }
+
+    /// Returns `1 << order` pages from `first` on.
+    ///
+    /// Returns false, and changes nothing, where one of them is free already.
+    pub fn give(&mut self, first: usize, order: u32) -> bool {
+        let pages = 1usize << order;
+        let run = if pages == 64 { u64::MAX } else { (1 << pages) - 1 };
+        let Some(word) = self.words.get_mut(first / 64) else { return false };
+        let bits = run << (first % 64);
+        if *word & bits != 0 {
+            return false;
+        }
+        *word |= bits;
+        self.free += pages as u16;
+        true
+    }
+}
+
+/// Lowest multiple of `1 << order` at which `word` has that many ones in a row.
+fn aligned_run(word: u64, order: u32) -> Option<u32> {
+    /// For each order the bits at its multiples.
+    const STARTS: [u64; 7] = [
+        u64::MAX,
+        0x5555_5555_5555_5555,
+        0x1111_1111_1111_1111,
+        0x0101_0101_0101_0101,
+        0x0001_0001_0001_0001,
+        0x0000_0001_0000_0001,
+        1,
+    ];
+    // After folding, a bit stays where it and the following ones are all set.
+    let mut folded = word;
+    for step in 0..order {
+        folded &= folded >> (1 << step);
+    }
+    let starts = folded & STARTS.get(order as usize)?;
+    (starts != 0).then(|| starts.trailing_zeros())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_handed_out_once_and_aligned() {
+        for order in 0..=6 {
+            let mut map = BlockMap::FULL;
+            map.set_all_free();
+            let mut seen = [false; BLOCK_PAGES];
+            while let Some(first) = map.take(order) {
+                assert_eq!(first % (1 << order), 0);
+                for page in &mut seen[first..first + (1 << order)] {
+                    assert!(!core::mem::replace(page, true));
+                }
+            }
+            assert!(seen.iter().all(|page| *page));
+            assert_eq!(map.free(), 0);
+        }
+    }
+
+    #[test]
+    fn a_double_return_is_refused() {
+        let mut map = BlockMap::FULL;
+        assert!(map.give(8, 3));
+        assert!(!map.give(9, 0));
+        assert!(!map.give(8, 3));
+        assert_eq!(map.free(), 8);
+        assert_eq!(map.take(3), Some(8));
+    }
+
+    #[test]
+    fn a_hole_breaks_a_run() {
+        let mut map = BlockMap::FULL;
+        for page in (0..64).filter(|page| *page != 5) {
+            assert!(map.give(page, 0));
+        }
+        assert_eq!(map.take(3), Some(8));
+        assert_eq!(map.take(2), Some(0));
+        assert_eq!(map.take(0), Some(4));
+        assert_eq!(map.take(0), Some(6));
+    }
+}

@@ -1,0 +1,192 @@
+//! Page faults: what the entry of a page becomes.
+#![forbid(unsafe_code)]
+
+use crate::arch::{self, Access, Descriptor, MemoryType, PageFlags};
+use crate::sync::Ref;
+
+use super::PAGE;
+use super::address_space::{AddressSpace, CHARGED, FaultError, Inner};
+use super::frame::{Frame, Purpose};
+use super::memory::MemoryPages;
+use super::vma::{Backing, Vma};
+
+/// What one look at a fault came to.
+pub(super) enum Step {
+    /// The access can be tried again.
+    Done,
+    /// The page must be read first, without the lock.
+    Fill { pages: Ref<MemoryPages>, page: u64 },
+}
+
+fn allowed(vma: &Vma, access: Access) -> bool {
+    match access {
+        Access::Read => true,
+        Access::Write => vma.flags.contains(PageFlags::WRITE),
+        Access::Execute => vma.flags.contains(PageFlags::EXECUTE),
+    }
+}
+
+/// The entry of a page whose mapping now has `flags`: never more than the entry had of
+/// write permission, so that shared pages stay unwritten until they are copied.
+pub(super) fn reprotected(old: Descriptor, flags: PageFlags) -> Descriptor {
+    let writable = flags.contains(PageFlags::WRITE) && old.flags().contains(PageFlags::WRITE);
+    let kept = if writable { flags } else { flags.difference(PageFlags::WRITE) };
+    let page = Descriptor::page(old.address(), MemoryType::Normal, kept);
+    Descriptor(page.0 | (old.0 & CHARGED))
+}
+
+/// Looks at a fault under the space's lock.
+pub(super) fn step(
+    space: &AddressSpace,
+    inner: &mut Inner,
+    address: u64,
+    access: Access,
+) -> Result<Step, FaultError> {
+    let page = address & !(PAGE - 1);
+    let vma = inner.list.find(address).filter(|vma| allowed(vma, access));
+    let vma = vma.ok_or(FaultError::Denied)?.clone();
+    let old = inner.table.lookup(page);
+    if old.is_valid() {
+        let ready = access != Access::Write || old.flags().contains(PageFlags::WRITE);
+        // Another thread was faster, or the TLB had not heard of the entry yet.
+        if ready {
+            space.flush(page);
+            return Ok(Step::Done);
+        }
+        return unshare(space, inner, &vma, page, old);
+    }
+    match &vma.backing {
+        Backing::Anonymous => {
+            let frame = fresh(space, || Frame::zeroed(Purpose::User))?;
+            install(space, inner, page, frame, vma.flags, CHARGED)
+        }
+        Backing::Memory { pages, first, bytes, private } => {
+            let skipped = page - vma.start;
+            let number = first + skipped / PAGE;
+            let shown = bytes.saturating_sub(skipped);
+            if *private && shown == 0 {
+                let frame = fresh(space, || Frame::zeroed(Purpose::User))?;
+                return install(space, inner, page, frame, vma.flags, CHARGED);
+            }
+            let Some(shared) = pages.present_page(number)? else {
+                return Ok(Step::Fill { pages: pages.clone(), page: number });
+            };
+            if !private {
+                let flags = shared_flags(pages, &vma, number, access);
+                return install(space, inner, page, shared, flags, 0);
+            }
+            if access == Access::Write || shown < PAGE {
+                let frame = fresh(space, || shared.copied(Purpose::User))?;
+                zero_from(&frame, shown.min(PAGE) as usize);
+                return install(space, inner, page, frame, vma.flags, CHARGED);
+            }
+            let flags = vma.flags.difference(PageFlags::WRITE);
+            install(space, inner, page, shared, flags, 0)
+        }
+    }
+}
+
+/// A shared page becomes writable at its first store only, which marks it dirty.
+fn shared_flags(pages: &MemoryPages, vma: &Vma, number: u64, access: Access) -> PageFlags {
+    if access == Access::Write {
+        pages.mark_dirty(number);
+        vma.flags
+    } else {
+        vma.flags.difference(PageFlags::WRITE)
+    }
+}
+
+fn zero_from(frame: &Frame, from: usize) {
+    const ZEROS: [u8; PAGE as usize] = [0; PAGE as usize];
+    frame.write(from, ZEROS.get(from..).unwrap_or(&[]));
+}
+
+/// Takes a page of the space's own, charged.
+fn fresh(
+    space: &AddressSpace,
+    take: impl FnOnce() -> Option<Frame>,
+) -> Result<Frame, FaultError> {
+    space.charge_page()?;
+    take().ok_or(FaultError::NoMemory).inspect_err(|_| space.uncharge_page())
+}
+
+/// Enters a page where there was none.
+fn install(
+    space: &AddressSpace,
+    inner: &mut Inner,
+    page: u64,
+    frame: Frame,
+    flags: PageFlags,
+    charged: u64,
+) -> Result<Step, FaultError> {
+    let descriptor = Descriptor::page(frame.address(), MemoryType::Normal, flags);
+    if flags.contains(PageFlags::EXECUTE) {
+        arch::synchronize_code();
+    }
+    match space.set_entry(&mut inner.table, page, Descriptor(descriptor.0 | charged)) {
+        Ok(_) => {
+            // The entry owns the page from here on.
+            frame.into_address();
+            arch::publish_tables();
+            Ok(Step::Done)
+        }
+        Err(error) => {
+            if charged != 0 {
+                space.uncharge_page();
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Serves a store to a page that is mapped read-only in a writable mapping.
+fn unshare(
+    space: &AddressSpace,
+    inner: &mut Inner,
+    vma: &Vma,
+    page: u64,
+    old: Descriptor,
+) -> Result<Step, FaultError> {
+    let charged = old.0 & CHARGED;
+    if let Backing::Memory { pages, first, private: false, .. } = &vma.backing {
+        pages.mark_dirty(first + (page - vma.start) / PAGE);
+        return rewrite(space, inner, page, old.address(), vma.flags, charged);
+    }
+    let shared = Frame::from_address(old.address());
+    if charged != 0 && shared.is_exclusive() {
+        // Its own page already; only the permission was missing.
+        let address = shared.into_address();
+        return rewrite(space, inner, page, address, vma.flags, charged);
+    }
+    let copy = fresh(space, || shared.copied(Purpose::User));
+    let copy = match copy {
+        Ok(copy) => copy,
+        Err(error) => {
+            shared.into_address();
+            return Err(error);
+        }
+    };
+    let step = rewrite(space, inner, page, copy.into_address(), vma.flags, CHARGED)?;
+    drop(shared);
+    if charged != 0 {
+        space.uncharge_page();
+    }
+    Ok(step)
+}
+
+/// Replaces a valid entry, by way of an invalid one (break-before-make, ARM ARM D8.14.1).
+fn rewrite(
+    space: &AddressSpace,
+    inner: &mut Inner,
+    page: u64,
+    address: u64,
+    flags: PageFlags,
+    charged: u64,
+) -> Result<Step, FaultError> {
+    inner.table.clear(page);
+    space.flush(page);
+    let descriptor = Descriptor::page(address, MemoryType::Normal, flags);
+    space.set_entry(&mut inner.table, page, Descriptor(descriptor.0 | charged))?;
+    arch::publish_tables();
+    Ok(Step::Done)
+}

@@ -1,0 +1,443 @@
+//! Physical pages: where they come from, who owns them, what they are used for.
+//!
+//! Whole 2 MiB blocks come from `buddy_system_allocator`, whose lists live in the free
+//! memory itself; single pages and small runs from the bitmap of a block that was
+//! taken apart. A block whose pages are all back returns to the buddy system.
+//! Returning a page allocates nothing.
+//!
+//! Lock order: the pool's lock is a leaf.
+#![allow(unsafe_code, reason = "the physical map is raw memory")]
+
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use buddy_system_allocator::Heap;
+
+use crate::arch::{phys_to_virt, virt_to_phys};
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Once, SpinLock};
+
+use super::PAGE;
+use super::block_map::{BLOCK_PAGES, BlockMap};
+
+const BLOCK_BYTES: u64 = BLOCK_PAGES as u64 * PAGE;
+/// Largest run that comes from a block's bitmap, as a power of two of pages.
+const SMALL_ORDER_MAX: u32 = 6;
+const NO_BLOCK: u32 = u32::MAX;
+
+/// What a page is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Purpose {
+    /// The kernel image and tables made at boot.
+    Kernel = 0,
+    /// The kernel heap and stacks.
+    Heap = 1,
+    /// Memory of programs.
+    User = 2,
+    /// Contents of files.
+    Cache = 3,
+    /// Page tables of programs.
+    Tables = 4,
+}
+
+const PURPOSES: usize = 5;
+const PURPOSE_SHIFT: u32 = 28;
+const COUNT_MASK: u32 = (1 << PURPOSE_SHIFT) - 1;
+
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    map: BlockMap,
+    previous: u32,
+    next: u32,
+    listed: bool,
+}
+
+struct Pool {
+    buddies: Heap<32>,
+    blocks: &'static mut [Block],
+    /// First of the blocks that are taken apart and have free pages.
+    partial: u32,
+    start: u64,
+    free: u64,
+}
+
+/// References and purpose of each page.
+struct Frames {
+    start: u64,
+    states: &'static [AtomicU32],
+}
+
+static POOL: SpinLock<Option<Pool>> = SpinLock::new(None);
+static FRAMES: Once<Frames> = Once::new();
+static USED: [AtomicU64; PURPOSES] = [const { AtomicU64::new(0) }; PURPOSES];
+static TOTAL: AtomicU64 = AtomicU64::new(0);
+static KERNEL: AtomicU64 = AtomicU64::new(0);
+
+impl Pool {
+    fn block(&mut self, index: u32) -> Option<&mut Block> {
+        self.blocks.get_mut(index as usize)
+    }
+
+    fn list(&mut self, index: u32) {
+        let head = self.partial;
+        let Some(block) = self.block(index) else { return };
+        if core::mem::replace(&mut block.listed, true) {
+            return;
+        }
+        (block.previous, block.next) = (NO_BLOCK, head);
+        if let Some(old) = self.block(head) {
+            old.previous = index;
+        }
+        self.partial = index;
+    }
+
+    fn unlist(&mut self, index: u32) {
+        let Some(block) = self.block(index) else { return };
+        if !core::mem::replace(&mut block.listed, false) {
+            return;
+        }
+        let (previous, next) = (block.previous, block.next);
+        match self.block(previous) {
+            Some(before) => before.next = next,
+            None => self.partial = next,
+        }
+        if let Some(after) = self.block(next) {
+            after.previous = previous;
+        }
+    }
+
+    fn layout(blocks: usize) -> Option<Layout> {
+        let bytes = (BLOCK_BYTES as usize).checked_mul(blocks.next_power_of_two())?;
+        Layout::from_size_align(bytes, bytes).ok()
+    }
+
+    fn take_blocks(&mut self, count: usize) -> Option<u64> {
+        let place = self.buddies.alloc(Self::layout(count)?).ok()?;
+        self.free -= (count.next_power_of_two() * BLOCK_PAGES) as u64;
+        Some(virt_to_phys(place.as_ptr()))
+    }
+
+    fn give_blocks(&mut self, address: u64, count: usize) {
+        let Some(layout) = Self::layout(count) else { return };
+        let Some(place) = NonNull::new(phys_to_virt(address)) else { return };
+        self.free += (count.next_power_of_two() * BLOCK_PAGES) as u64;
+        // SAFETY: the blocks were taken with this layout, or are given for the first
+        // time at boot; nobody uses them any more.
+        unsafe { self.buddies.dealloc(place, layout) };
+    }
+
+    fn take_small(&mut self, order: u32) -> Option<u64> {
+        let mut index = self.partial;
+        while let Some(block) = self.block(index) {
+            let next = block.next;
+            if let Some(page) = block.map.take(order) {
+                if block.map.free() == 0 {
+                    self.unlist(index);
+                }
+                self.free -= 1 << order;
+                return Some(self.start + u64::from(index) * BLOCK_BYTES + page as u64 * PAGE);
+            }
+            index = next;
+        }
+        let address = self.take_blocks(1)?;
+        let index = u32::try_from((address - self.start) / BLOCK_BYTES).ok()?;
+        self.block(index)?.map.set_all_free();
+        self.free += BLOCK_PAGES as u64;
+        self.list(index);
+        self.take_small(order)
+    }
+
+    fn give_small(&mut self, address: u64, order: u32) {
+        let offset = address - self.start;
+        let index = (offset / BLOCK_BYTES) as u32;
+        let page = (offset % BLOCK_BYTES / PAGE) as usize;
+        let Some(block) = self.block(index) else { return };
+        assert!(block.map.give(page, order), "physical page {address:#x} freed twice");
+        let whole = block.map.free() == BLOCK_PAGES;
+        self.free += 1 << order;
+        if whole {
+            self.unlist(index);
+            if let Some(block) = self.block(index) {
+                block.map = BlockMap::FULL;
+            }
+            self.free -= BLOCK_PAGES as u64;
+            self.give_blocks(self.start + u64::from(index) * BLOCK_BYTES, 1);
+        } else {
+            self.list(index);
+        }
+    }
+}
+
+/// Makes physical memory available: `start..end`, less the `reserved` ranges.
+///
+/// Called once at boot, when the memory is in the physical map. The tables that this
+/// needs are placed behind the end of `reserved[0]`, the kernel image.
+///
+/// # Errors
+/// Words for a person where there is no room for the tables.
+pub fn add_memory(start: u64, end: u64, reserved: &[(u64, u64)]) -> Result<(), &'static str> {
+    let start = start.next_multiple_of(BLOCK_BYTES);
+    let end = end / PAGE * PAGE;
+    let pages = (end.saturating_sub(start) / PAGE) as usize;
+    let block_count = pages.div_ceil(BLOCK_PAGES);
+    let bytes = block_count * size_of::<Block>() + pages * size_of::<AtomicU32>();
+    let after = reserved.first().map_or(start, |image| image.1);
+    let place = find_gap(after, end, bytes as u64, reserved).ok_or("too little memory")?;
+    let tables = (place, (place + bytes as u64).next_multiple_of(PAGE));
+    let base = phys_to_virt(place);
+    // SAFETY: the range lies in mapped memory that overlaps nothing reserved, is aligned
+    // to a page, and is large enough for both arrays, the blocks first.
+    let (blocks, states) = unsafe {
+        let blocks = base.cast::<Block>();
+        for index in 0..block_count {
+            blocks.add(index).write(Block {
+                map: BlockMap::FULL,
+                previous: NO_BLOCK,
+                next: NO_BLOCK,
+                listed: false,
+            });
+        }
+        let states = blocks.add(block_count).cast::<AtomicU32>();
+        states.write_bytes(0, pages);
+        (
+            core::slice::from_raw_parts_mut(blocks, block_count),
+            core::slice::from_raw_parts(states.cast_const(), pages),
+        )
+    };
+    let mut pool =
+        Pool { buddies: Heap::empty(), blocks, partial: NO_BLOCK, start, free: 0 };
+    let taken = |from: u64, to: u64| {
+        let overlaps = |range: &(u64, u64)| range.0 < to && from < range.1;
+        overlaps(&tables) || reserved.iter().any(overlaps)
+    };
+    for index in (0..block_count).rev() {
+        let from = start + index as u64 * BLOCK_BYTES;
+        let to = from + BLOCK_BYTES;
+        if to <= end && !taken(from, to) {
+            pool.free += BLOCK_PAGES as u64;
+            let place = phys_to_virt(from) as usize;
+            // SAFETY: free, mapped memory that is given to the buddy system once.
+            unsafe { pool.buddies.add_to_heap(place, place + BLOCK_BYTES as usize) };
+            continue;
+        }
+        let mut page = from;
+        while page < to.min(end) {
+            if !taken(page, page + PAGE) {
+                pool.give_small(page, 0);
+            }
+            page += PAGE;
+        }
+    }
+    TOTAL.store(pages as u64, Ordering::Relaxed);
+    KERNEL.store(pages as u64 - pool.free, Ordering::Relaxed);
+    FRAMES.call_once(|| Frames { start, states });
+    *POOL.lock() = Some(pool);
+    Ok(())
+}
+
+fn find_gap(from: u64, end: u64, bytes: u64, reserved: &[(u64, u64)]) -> Option<u64> {
+    let mut place = from.next_multiple_of(PAGE);
+    while let Some(blocking) =
+        reserved.iter().find(|range| range.0 < place + bytes && place < range.1)
+    {
+        place = blocking.1.next_multiple_of(PAGE);
+    }
+    (place + bytes <= end).then_some(place)
+}
+
+/// The order of the run that is really taken: above a bitmap word, whole blocks.
+const fn whole_order(order: u32) -> u32 {
+    if order > SMALL_ORDER_MAX && order < BLOCK_PAGES.trailing_zeros() {
+        BLOCK_PAGES.trailing_zeros()
+    } else {
+        order
+    }
+}
+
+/// Takes `1 << order` pages in a row, not zeroed; their physical address.
+pub(super) fn take_pages(order: u32, purpose: Purpose) -> Option<u64> {
+    let order = whole_order(order);
+    let mut pool = POOL.lock();
+    let pool = pool.as_mut()?;
+    let address = if order <= SMALL_ORDER_MAX {
+        pool.take_small(order)?
+    } else {
+        pool.take_blocks((1usize << order) / BLOCK_PAGES)?
+    };
+    USED[purpose as usize].fetch_add(1 << order, Ordering::Relaxed);
+    Some(address)
+}
+
+/// Returns what [`take_pages`] handed out.
+pub(super) fn give_pages(address: u64, order: u32, purpose: Purpose) {
+    let order = whole_order(order);
+    USED[purpose as usize].fetch_sub(1 << order, Ordering::Relaxed);
+    let mut pool = POOL.lock();
+    let Some(pool) = pool.as_mut() else { return };
+    if order <= SMALL_ORDER_MAX {
+        pool.give_small(address, order);
+    } else {
+        pool.give_blocks(address, (1usize << order) / BLOCK_PAGES);
+    }
+}
+
+/// Number of free pages.
+pub fn free_frames() -> u64 {
+    POOL.lock().as_ref().map_or(0, |pool| pool.free)
+}
+
+/// How physical memory is used, in pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// All pages.
+    pub total: u64,
+    /// Free pages.
+    pub free: u64,
+    /// Pages by [`Purpose`].
+    pub used: [u64; PURPOSES],
+}
+
+/// How physical memory is used just now.
+pub fn memory_use() -> MemoryUse {
+    let mut used = core::array::from_fn(|purpose| {
+        USED.get(purpose).map_or(0, |count| count.load(Ordering::Relaxed))
+    });
+    used[Purpose::Kernel as usize] += KERNEL.load(Ordering::Relaxed);
+    MemoryUse { total: TOTAL.load(Ordering::Relaxed), free: free_frames(), used }
+}
+
+/// A counted reference to one page; the last one returns it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Frame {
+    address: u64,
+}
+
+impl Frame {
+    /// A page of zeros.
+    pub fn zeroed(purpose: Purpose) -> Option<Frame> {
+        let frame = Self::uninitialised(purpose)?;
+        // SAFETY: the page was just taken; nobody else has it.
+        unsafe { phys_to_virt(frame.address).write_bytes(0, PAGE as usize) };
+        Some(frame)
+    }
+
+    /// A page with whatever it held before; the caller overwrites all of it.
+    fn uninitialised(purpose: Purpose) -> Option<Frame> {
+        let address = take_pages(0, purpose)?;
+        state(address)?.store(((purpose as u32) << PURPOSE_SHIFT) | 1, Ordering::Relaxed);
+        Some(Frame { address })
+    }
+
+    /// A page with the same contents.
+    pub fn copied(&self, purpose: Purpose) -> Option<Frame> {
+        let frame = Self::uninitialised(purpose)?;
+        // SAFETY: both are whole pages, and the new one is nobody else's.
+        unsafe {
+            phys_to_virt(frame.address)
+                .copy_from_nonoverlapping(phys_to_virt(self.address), PAGE as usize);
+        }
+        Some(frame)
+    }
+
+    /// Physical address.
+    pub fn address(&self) -> u64 {
+        self.address
+    }
+
+    /// Another reference to the page.
+    pub fn share(&self) -> Frame {
+        if let Some(state) = state(self.address) {
+            let before = state.fetch_add(1, Ordering::Relaxed);
+            assert!(before & COUNT_MASK < COUNT_MASK - 1, "too many references to a page");
+        }
+        Frame { address: self.address }
+    }
+
+    /// Whether this is the only reference.
+    pub fn is_exclusive(&self) -> bool {
+        state(self.address).is_some_and(|state| state.load(Ordering::Acquire) & COUNT_MASK == 1)
+    }
+
+    /// Copies bytes out of the page.
+    pub fn read(&self, offset: usize, out: &mut [u8]) {
+        assert!(offset + out.len() <= PAGE as usize, "read beyond the page");
+        // SAFETY: the range lies in the page, which lives as long as `self`. A program
+        // may store to it meanwhile; bytes are then mixed, as on any machine.
+        unsafe {
+            phys_to_virt(self.address)
+                .add(offset)
+                .copy_to_nonoverlapping(out.as_mut_ptr(), out.len());
+        }
+    }
+
+    /// Copies bytes into the page.
+    pub fn write(&self, offset: usize, bytes: &[u8]) {
+        assert!(offset + bytes.len() <= PAGE as usize, "write beyond the page");
+        // SAFETY: as in `read`.
+        unsafe {
+            phys_to_virt(self.address)
+                .add(offset)
+                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+        }
+    }
+
+    /// Copies from a program into the page; returns the bytes that could not be read.
+    pub(super) fn copy_from_user(&self, offset: usize, source: u64, bytes: usize) -> usize {
+        assert!(offset + bytes <= PAGE as usize, "copy beyond the page");
+        // SAFETY: the range lies in the page; see `read` for concurrent stores.
+        let target = unsafe {
+            core::slice::from_raw_parts_mut(phys_to_virt(self.address).add(offset), bytes)
+        };
+        crate::arch::copy_from_user(target, source)
+    }
+
+    /// Copies from the page to a program; returns the bytes that could not be written.
+    pub(super) fn copy_to_user(&self, offset: usize, target: u64, bytes: usize) -> usize {
+        assert!(offset + bytes <= PAGE as usize, "copy beyond the page");
+        // SAFETY: as in `copy_from_user`.
+        let source = unsafe {
+            core::slice::from_raw_parts(phys_to_virt(self.address).add(offset), bytes)
+        };
+        crate::arch::copy_to_user(target, source)
+    }
+
+    /// Gives the reference to a page table entry.
+    pub(super) fn into_address(self) -> u64 {
+        let address = self.address;
+        core::mem::forget(self);
+        address
+    }
+
+    /// Takes the reference back from a page table entry that held it.
+    pub(super) fn from_address(address: u64) -> Frame {
+        Frame { address }
+    }
+}
+
+fn state(address: u64) -> Option<&'static AtomicU32> {
+    let frames = FRAMES.get()?;
+    let index = usize::try_from(address.checked_sub(frames.start)? / PAGE).ok()?;
+    frames.states.get(index)
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        let Some(state) = state(self.address) else { return };
+        let before = state.fetch_sub(1, Ordering::AcqRel);
+        assert!(before & COUNT_MASK != 0, "page {:#x} returned twice", self.address);
+        if before & COUNT_MASK == 1 {
+            give_pages(self.address, 0, purpose_of(before));
+        }
+    }
+}
+
+fn purpose_of(state: u32) -> Purpose {
+    match state >> PURPOSE_SHIFT {
+        1 => Purpose::Heap,
+        2 => Purpose::User,
+        3 => Purpose::Cache,
+        4 => Purpose::Tables,
+        _ => Purpose::Kernel,
+    }
+}

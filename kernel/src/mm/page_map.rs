@@ -1,0 +1,237 @@
+//! Pages by number: a radix tree of 64-way nodes.
+#![forbid(unsafe_code)]
+
+use alloc::boxed::Box;
+
+use crate::sync::{AllocError, try_box};
+
+use super::frame::Frame;
+
+const BITS: u32 = 6;
+const FANOUT: usize = 1 << BITS;
+
+/// A page and what is known about it.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) frame: Frame,
+    pub(super) dirty: bool,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Empty,
+    Page(Slot),
+    Node(Box<Node>),
+}
+
+#[derive(Debug)]
+struct Node {
+    entries: [Entry; FANOUT],
+    used: usize,
+}
+
+impl Node {
+    fn boxed() -> Result<Box<Node>, AllocError> {
+        try_box(Node { entries: [const { Entry::Empty }; FANOUT], used: 0 })
+    }
+
+    fn entry(&mut self, page: u64, level: u32) -> &mut Entry {
+        let index = (page >> (BITS * level)) as usize % FANOUT;
+        &mut self.entries[index]
+    }
+}
+
+/// Pages by number.
+#[derive(Debug, Default)]
+pub(super) struct PageMap {
+    root: Option<Box<Node>>,
+    /// Levels above the last.
+    height: u32,
+    pages: u64,
+}
+
+impl PageMap {
+    /// Number of pages.
+    pub(super) fn len(&self) -> u64 {
+        self.pages
+    }
+
+    fn covers(&self, page: u64) -> bool {
+        let bits = BITS * (self.height + 1);
+        bits >= u64::BITS || page >> bits == 0
+    }
+
+    /// The page with this number.
+    pub(super) fn get(&mut self, page: u64) -> Option<&mut Slot> {
+        if !self.covers(page) {
+            return None;
+        }
+        let mut node = self.root.as_deref_mut()?;
+        for level in (1..=self.height).rev() {
+            node = match node.entry(page, level) {
+                Entry::Node(next) => next,
+                _ => return None,
+            };
+        }
+        match node.entry(page, 0) {
+            Entry::Page(slot) => Some(slot),
+            _ => None,
+        }
+    }
+
+    /// Puts a page in; one that is there already stays, and `frame` is dropped.
+    pub(super) fn insert(&mut self, page: u64, frame: Frame) -> Result<&mut Slot, AllocError> {
+        if self.root.is_none() {
+            self.root = Some(Node::boxed()?);
+            self.height = 0;
+        }
+        while !self.covers(page) {
+            let mut above = Node::boxed()?;
+            if let Some(root) = self.root.take() {
+                above.used = 1;
+                *above.entry(0, 0) = Entry::Node(root);
+            }
+            self.root = Some(above);
+            self.height += 1;
+        }
+        let mut node = self.root.as_deref_mut().ok_or(AllocError)?;
+        for level in (1..=self.height).rev() {
+            if matches!(node.entry(page, level), Entry::Empty) {
+                *node.entry(page, level) = Entry::Node(Node::boxed()?);
+                node.used += 1;
+            }
+            node = match node.entry(page, level) {
+                Entry::Node(next) => next,
+                _ => return Err(AllocError),
+            };
+        }
+        if matches!(node.entry(page, 0), Entry::Empty) {
+            *node.entry(page, 0) = Entry::Page(Slot { frame, dirty: false });
+            node.used += 1;
+            self.pages += 1;
+        }
+        match node.entry(page, 0) {
+            Entry::Page(slot) => Ok(slot),
+            _ => Err(AllocError),
+        }
+    }
+
+    /// Drops every page whose number is at least `first`.
+    pub(super) fn truncate(&mut self, first: u64) {
+        let height = self.height;
+        if let Some(root) = self.root.as_deref_mut() {
+            self.pages -= drop_pages(root, height, 0, &mut |page, _| page >= first);
+        }
+        if self.pages == 0 {
+            *self = PageMap::default();
+        }
+    }
+
+    /// Drops the pages that `unwanted` names.
+    pub(super) fn retain_not(&mut self, unwanted: &mut dyn FnMut(&Slot) -> bool) {
+        let height = self.height;
+        if let Some(root) = self.root.as_deref_mut() {
+            self.pages -= drop_pages(root, height, 0, &mut |_, slot| unwanted(slot));
+        }
+    }
+
+    /// The first page at or after `from` that is dirty.
+    pub(super) fn next_dirty(&mut self, from: u64) -> Option<(u64, &mut Slot)> {
+        let height = self.height;
+        next_dirty(self.root.as_deref_mut()?, height, 0, from)
+    }
+}
+
+fn next_dirty(
+    node: &mut Node,
+    level: u32,
+    base: u64,
+    from: u64,
+) -> Option<(u64, &mut Slot)> {
+    for (index, entry) in node.entries.iter_mut().enumerate() {
+        let first = base + ((index as u64) << (BITS * level));
+        let last = first + ((1u64 << (BITS * level)) - 1);
+        if last < from {
+            continue;
+        }
+        match entry {
+            Entry::Page(slot) if slot.dirty => return Some((first, slot)),
+            Entry::Node(next) => {
+                if let Some(found) = next_dirty(next, level - 1, first, from) {
+                    return Some(found);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn drop_pages(
+    node: &mut Node,
+    level: u32,
+    base: u64,
+    unwanted: &mut dyn FnMut(u64, &Slot) -> bool,
+) -> u64 {
+    let mut dropped = 0;
+    for (index, entry) in node.entries.iter_mut().enumerate() {
+        let first = base + ((index as u64) << (BITS * level));
+        let gone = match entry {
+            Entry::Empty => false,
+            Entry::Page(slot) => {
+                let gone = unwanted(first, slot);
+                dropped += u64::from(gone);
+                gone
+            }
+            Entry::Node(next) => {
+                dropped += drop_pages(next, level - 1, first, unwanted);
+                next.used == 0
+            }
+        };
+        if gone {
+            *entry = Entry::Empty;
+            node.used -= 1;
+        }
+    }
+    dropped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mm::frame::Purpose;
+    use crate::mm::tests::with_memory;
+
+    #[test]
+    fn pages_are_found_by_number_at_any_distance() {
+        with_memory(|| {
+            let before = crate::mm::free_frames();
+            let mut map = PageMap::default();
+            let numbers = [0, 1, 63, 64, 4095, 4096, 1 << 20, 1 << 40, u64::MAX >> 12];
+            for number in numbers {
+                let frame = Frame::zeroed(Purpose::Cache).unwrap();
+                frame.write(0, &number.to_le_bytes());
+                map.insert(number, frame).unwrap();
+            }
+            assert_eq!(map.len(), numbers.len() as u64);
+            for number in numbers {
+                let mut bytes = [0; 8];
+                map.get(number).unwrap().frame.read(0, &mut bytes);
+                assert_eq!(u64::from_le_bytes(bytes), number);
+                assert!(map.get(number + 2).is_none());
+            }
+            map.get(64).unwrap().dirty = true;
+            map.get(1 << 40).unwrap().dirty = true;
+            assert_eq!(map.next_dirty(0).unwrap().0, 64);
+            assert_eq!(map.next_dirty(65).unwrap().0, 1 << 40);
+            assert!(map.next_dirty((1 << 40) + 1).is_none());
+            map.truncate(64);
+            assert_eq!(map.len(), 3);
+            assert!(map.get(64).is_none() && map.get(63).is_some());
+            map.truncate(0);
+            assert_eq!(map.len(), 0);
+            drop(map);
+            assert!(before - crate::mm::free_frames() <= 8, "only spare slabs stay");
+        });
+    }
+}

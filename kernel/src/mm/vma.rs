@@ -1,0 +1,249 @@
+//! Mappings of an address space: ranges with a backing and permissions.
+#![forbid(unsafe_code)]
+
+use alloc::vec::Vec;
+
+use crate::arch::PageFlags;
+use crate::limits::MAPPINGS_MAX;
+use crate::sync::Ref;
+
+use super::memory::MemoryPages;
+
+/// Where the pages of a mapping come from.
+#[derive(Clone, Debug)]
+pub enum Backing {
+    /// Zeroed pages of its own.
+    Anonymous,
+    /// Pages of a Memory, from a page number on.
+    Memory {
+        /// The Memory.
+        pages: Ref<MemoryPages>,
+        /// Page of the Memory at the start of the mapping.
+        first: u64,
+        /// Bytes of the Memory that show, from the start of the mapping on; what lies
+        /// behind them in the last page reads as zeros (private mappings only).
+        bytes: u64,
+        /// Stores go to pages of the mapping's own.
+        private: bool,
+    },
+}
+
+/// One mapping.
+#[derive(Clone, Debug)]
+pub(super) struct Vma {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) flags: PageFlags,
+    /// Most that `protect` may ever allow.
+    pub(super) most: PageFlags,
+    pub(super) backing: Backing,
+}
+
+impl Vma {
+    /// The part of this mapping from `at` on, with the backing moved along.
+    fn tail(&self, at: u64) -> Vma {
+        let mut tail = self.clone();
+        tail.start = at;
+        if let Backing::Memory { first, bytes, .. } = &mut tail.backing {
+            let skipped = at - self.start;
+            *first += skipped / super::PAGE;
+            *bytes = bytes.saturating_sub(skipped);
+        }
+        tail
+    }
+}
+
+/// The mappings of an address space, sorted by address, never overlapping.
+#[derive(Debug, Default)]
+pub(super) struct VmaList {
+    list: Vec<Vma>,
+}
+
+/// There are too many mappings, or no memory for one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum VmaError {
+    TooMany,
+    NoMemory,
+}
+
+impl VmaList {
+    /// The mapping that contains `address`.
+    pub(super) fn find(&self, address: u64) -> Option<&Vma> {
+        let index = self.list.partition_point(|vma| vma.end <= address);
+        self.list.get(index).filter(|vma| vma.start <= address)
+    }
+
+    /// Whether nothing is mapped in a range.
+    pub(super) fn is_free(&self, start: u64, end: u64) -> bool {
+        let index = self.list.partition_point(|vma| vma.end <= start);
+        self.list.get(index).is_none_or(|vma| vma.start >= end)
+    }
+
+    /// The lowest free range of `bytes` in `from..to`, with `gap` free on both sides.
+    pub(super) fn find_free(&self, bytes: u64, gap: u64, from: u64, to: u64) -> Option<u64> {
+        let mut place = from;
+        let first = self.list.partition_point(|vma| vma.end <= from);
+        for vma in self.list.iter().skip(first) {
+            if place.checked_add(bytes)?.checked_add(gap)? <= vma.start {
+                break;
+            }
+            place = place.max(vma.end.checked_add(gap)?);
+        }
+        (place.checked_add(bytes)? <= to).then_some(place)
+    }
+
+    fn reserve(&mut self, more: usize) -> Result<(), VmaError> {
+        if self.list.len() + more > MAPPINGS_MAX {
+            return Err(VmaError::TooMany);
+        }
+        self.list.try_reserve(more).map_err(|_| VmaError::NoMemory)
+    }
+
+    /// Adds a mapping; its range must be free. Joins it with an equal neighbour before it.
+    pub(super) fn insert(&mut self, vma: Vma) -> Result<(), VmaError> {
+        debug_assert!(self.is_free(vma.start, vma.end));
+        let index = self.list.partition_point(|other| other.end <= vma.start);
+        if let Some(before) = index.checked_sub(1).and_then(|at| self.list.get_mut(at)) {
+            let anonymous = matches!(
+                (&before.backing, &vma.backing),
+                (Backing::Anonymous, Backing::Anonymous)
+            );
+            let same = before.flags == vma.flags && before.most == vma.most;
+            if anonymous && same && before.end == vma.start {
+                before.end = vma.end;
+                return Ok(());
+            }
+        }
+        self.reserve(1)?;
+        self.list.insert(index, vma);
+        Ok(())
+    }
+
+    /// Makes `start` and `end` edges of mappings, by splitting those that span them.
+    fn split_at_edges(&mut self, start: u64, end: u64) -> Result<(), VmaError> {
+        self.reserve(2)?;
+        for edge in [start, end] {
+            let index = self.list.partition_point(|vma| vma.end <= edge);
+            if let Some(vma) = self.list.get_mut(index)
+                && vma.start < edge
+            {
+                let tail = vma.tail(edge);
+                vma.end = edge;
+                self.list.insert(index + 1, tail);
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes every mapping in a range.
+    pub(super) fn remove(&mut self, start: u64, end: u64) -> Result<(), VmaError> {
+        if self.is_free(start, end) {
+            return Ok(());
+        }
+        self.split_at_edges(start, end)?;
+        self.list.retain(|vma| vma.end <= start || vma.start >= end);
+        Ok(())
+    }
+
+    /// Sets the permissions of a range, all of which must be mapped and may become so.
+    ///
+    /// `Ok(false)`: a part is not mapped, or may not have these permissions; nothing changed.
+    pub(super) fn protect(
+        &mut self,
+        start: u64,
+        end: u64,
+        flags: PageFlags,
+    ) -> Result<Protected, VmaError> {
+        let mut covered = start;
+        let first = self.list.partition_point(|vma| vma.end <= start);
+        for vma in self.list.iter().skip(first) {
+            if vma.start > covered || covered >= end {
+                break;
+            }
+            if !vma.most.contains(flags) {
+                return Ok(Protected::Denied);
+            }
+            covered = vma.end;
+        }
+        if covered < end {
+            return Ok(Protected::NotMapped);
+        }
+        self.split_at_edges(start, end)?;
+        for vma in &mut self.list {
+            if vma.start >= start && vma.end <= end {
+                vma.flags = flags;
+            }
+        }
+        Ok(Protected::Done)
+    }
+
+    /// Number of mappings.
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+}
+
+/// Outcome of [`VmaList::protect`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protected {
+    Done,
+    NotMapped,
+    Denied,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RW: PageFlags = PageFlags::WRITE.union(PageFlags::USER);
+    const RO: PageFlags = PageFlags::USER;
+
+    fn vma(start: u64, end: u64, flags: PageFlags) -> Vma {
+        Vma { start, end, flags, most: RW, backing: Backing::Anonymous }
+    }
+
+    fn ranges(list: &VmaList) -> Vec<(u64, u64, bool)> {
+        list.list
+            .iter()
+            .map(|vma| (vma.start, vma.end, vma.flags.contains(PageFlags::WRITE)))
+            .collect()
+    }
+
+    #[test]
+    fn neighbours_join_and_holes_split() {
+        let mut list = VmaList::default();
+        list.insert(vma(0x1000, 0x3000, RW)).unwrap();
+        list.insert(vma(0x3000, 0x8000, RW)).unwrap();
+        assert_eq!(ranges(&list), [(0x1000, 0x8000, true)]);
+        list.remove(0x2000, 0x3000).unwrap();
+        assert_eq!(ranges(&list), [(0x1000, 0x2000, true), (0x3000, 0x8000, true)]);
+        assert!(list.find(0x2000).is_none());
+        assert_eq!(list.find(0x7fff).unwrap().start, 0x3000);
+        list.remove(0, 0x10000).unwrap();
+        assert_eq!(list.len(), 0);
+    }
+
+    #[test]
+    fn protecting_a_part_splits_and_a_hole_refuses() {
+        let mut list = VmaList::default();
+        list.insert(vma(0x1000, 0x5000, RW)).unwrap();
+        assert_eq!(list.protect(0x2000, 0x3000, RO), Ok(Protected::Done));
+        let split = [(0x1000, 0x2000, true), (0x2000, 0x3000, false), (0x3000, 0x5000, true)];
+        assert_eq!(ranges(&list), split);
+        assert_eq!(list.protect(0x4000, 0x6000, RO), Ok(Protected::NotMapped));
+        let execute = PageFlags::EXECUTE.union(PageFlags::USER);
+        assert_eq!(list.protect(0x1000, 0x2000, execute), Ok(Protected::Denied));
+        assert_eq!(ranges(&list), split);
+    }
+
+    #[test]
+    fn free_ranges_keep_their_distance() {
+        let mut list = VmaList::default();
+        list.insert(vma(0x10000, 0x20000, RW)).unwrap();
+        list.insert(vma(0x30000, 0x40000, RW)).unwrap();
+        assert_eq!(list.find_free(0x1000, 0, 0x10000, 1 << 40), Some(0x20000));
+        assert_eq!(list.find_free(0x10000, 0x1000, 0x10000, 1 << 40), Some(0x41000));
+        assert_eq!(list.find_free(0x1_1000, 0, 0x10000, 0x4_8000), None);
+        assert_eq!(list.find_free(u64::MAX, 0x1000, 0x10000, u64::MAX), None);
+    }
+}

@@ -1,0 +1,69 @@
+//! The command `bench`: measurements, and the comparison of two runs.
+
+mod boot;
+mod compare;
+mod guest;
+mod results;
+
+use anyhow::{Context, bail};
+
+use crate::arguments::{BenchOptions, Profile};
+use crate::build::system;
+use crate::toolchain::emulator;
+
+use results::{Measurement, Run};
+
+/// Runs what is asked for; the exit code is 1 when a comparison shows a regression.
+pub fn bench(options: &BenchOptions) -> anyhow::Result<u8> {
+    if options.names.first().is_some_and(|name| name == "compare") {
+        let [_, before, after] = options.names.as_slice() else {
+            bail!("bench compare wants two files: bench compare A.json B.json");
+        };
+        return compare::compare(before.as_ref(), after.as_ref(), options.threshold);
+    }
+    if options.host {
+        bail!("bench --host: the file system engine has no benchmark program on the host yet");
+    }
+    let (boot, in_guest): (Vec<_>, Vec<_>) = options
+        .names
+        .iter()
+        .cloned()
+        .partition(|name| boot::is_name(name));
+    let wants_boot = !boot.is_empty() || (options.names.is_empty() && options.icount);
+    if wants_boot && !options.icount {
+        bail!(
+            "bench {}: boot is measured in instructions; add --icount",
+            boot.join(" ")
+        );
+    }
+    let emulator = emulator::resolve()?;
+    let system = system::build(Profile::Release)?;
+    let mut run = Run::new(&emulator, &system.toolchain, options.icount);
+    for round in 1..=options.repeat {
+        if options.repeat > 1 {
+            eprintln!("bench: run {round} of {}", options.repeat);
+        }
+        if wants_boot {
+            run.add(boot::measure(&emulator, &system, &boot)?);
+        }
+        if !in_guest.is_empty() || options.names.is_empty() {
+            run.add(guest::measure(
+                &emulator,
+                &system,
+                &in_guest,
+                options.icount,
+            )?);
+        }
+    }
+    for result in &run.results {
+        println!("{}", result.line());
+    }
+    if let Some(file) = &options.json {
+        run.write(file)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    if run.results.is_empty() {
+        bail!("nothing was measured");
+    }
+    Ok(0)
+}

@@ -1,0 +1,113 @@
+//! Runs of commands without a terminal.
+
+use anyhow::{Context, bail, ensure};
+
+use super::lab::Rig;
+use crate::command;
+use crate::qemu::execution::End;
+
+/// Nothing stands on standard output but what the commands write: no prompt, no
+/// echo, no carriage return, no kernel log.
+pub fn output_is_pure(rig: &Rig<'_>) -> anyhow::Result<()> {
+    let outcome = rig.run(rig.machine()?, "Echo one; Echo two\nEcho \"three, four\"")?;
+    outcome
+        .expect_code(0)?
+        .expect_output("one\ntwo\nthree, four\n")?;
+    ensure!(
+        !outcome.log.trim().is_empty(),
+        "the kernel log is empty\n{outcome}"
+    );
+    ensure!(
+        !outcome.log.contains("three, four"),
+        "output in the kernel log\n{outcome}"
+    );
+    Ok(())
+}
+
+/// The last command's return code is the exit code.
+pub fn return_codes(rig: &Rig<'_>) -> anyhow::Result<()> {
+    rig.run(rig.machine()?, "Version")?
+        .expect_code(0)?
+        .expect_line_with(&["ViperOS"])?;
+    let missing = rig.run(rig.machine()?, "Type WORK:missing")?;
+    missing
+        .expect_code(10)?
+        .expect_line_with(&["WORK:missing"])?;
+    let unknown = rig.run(rig.machine()?, "NoSuchCommand")?;
+    unknown.expect_line_with(&["NoSuchCommand"])?;
+    ensure!(
+        matches!(unknown.end, End::Code(10 | 20)),
+        "an unknown command succeeds\n{unknown}"
+    );
+    rig.run(rig.machine()?, "Type WORK:missing; Echo on")?
+        .expect_code(0)?;
+    let with_variable = rig.run(rig.machine()?, "Type WORK:missing\nEcho $RC")?;
+    with_variable.expect_line_with(&["10"])?;
+    Ok(())
+}
+
+/// A program that writes to address 0 ends with 20; the shell goes on.
+pub fn fault(rig: &Rig<'_>) -> anyhow::Result<()> {
+    let outcome = rig.run(rig.machine()?, "SYS:Tests/FaultNull")?;
+    outcome
+        .expect_code(20)?
+        .expect_line_with(&["FaultNull", "0x0"])?;
+    let outcome = rig.run(rig.machine()?, "SYS:Tests/FaultNull; Echo still here")?;
+    outcome.expect_code(0)?.expect_line_with(&["still here"])?;
+    Ok(())
+}
+
+/// A machine that does not end is ended, and the exit code tells.
+pub fn hang(rig: &Rig<'_>) -> anyhow::Result<()> {
+    rig.machine()?;
+    let disk = rig.disk().display().to_string();
+    // QEMU's -S leaves the machine stopped at reset for ever.
+    let arguments = [
+        "run",
+        "--disk",
+        &disk,
+        "--exec",
+        "Version",
+        "--timeout",
+        "2",
+        "--",
+        "-S",
+    ];
+    let output = command::output(&mut xtask(&arguments)?)?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.code() == Some(124),
+        "{}: {complaint}",
+        output.status
+    );
+    ensure!(complaint.contains("did not end within 2 s"), "{complaint}");
+    Ok(())
+}
+
+/// The line of `--print` boots the same machine when a shell runs it.
+pub fn printed_line(rig: &Rig<'_>) -> anyhow::Result<()> {
+    rig.machine()?;
+    let disk = rig.disk().display().to_string();
+    let commands = "Echo \"it's a, b\"";
+    let line = command::capture(&mut xtask(&[
+        "run", "--disk", &disk, "--print", "--exec", commands,
+    ])?)?;
+    let output = command::output(command::program("sh").args(["-c", &line]))
+        .context("the printed line does not run")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if output.status.code() != Some(0) || text != "it's a, b\n" {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        bail!(
+            "{line}\nends with {} and {text:?}\n{complaint}",
+            output.status
+        );
+    }
+    Ok(())
+}
+
+/// This program with other arguments.
+pub fn xtask(arguments: &[&str]) -> anyhow::Result<std::process::Command> {
+    let mut command = command::program(std::env::current_exe()?);
+    command.args(arguments);
+    Ok(command)
+}

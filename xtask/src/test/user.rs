@@ -1,0 +1,103 @@
+//! The rung of programs: `SelfTest` in the booted system.
+
+use std::time::{Duration, Instant};
+
+use super::Selection;
+use super::report::Report;
+use super::tap::{self, Tests, Verdict};
+use crate::qemu::execution::End;
+use crate::scenario::lab::{Lab, Outcome};
+
+/// Longest time of one run of all programs.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Runs the test programs on both CPU models, on one CPU and on four.
+pub fn run(selection: &Selection, report: &mut Report) -> anyhow::Result<()> {
+    let lab = Lab::new(selection.seed, selection.is_full)?;
+    for (cpu, smp) in [("cortex-a72", 4), ("max", 4), ("cortex-a72", 1)] {
+        let kind = format!("user on {cpu}, {smp} CPUs");
+        let rig = lab.rig(&kind)?;
+        let mut machine = rig.machine()?;
+        machine.cpu = cpu.to_owned();
+        machine.cpus = smp;
+        let start = Instant::now();
+        let outcome = rig.run_for(machine, "SelfTest", LIMIT)?;
+        let tests = tap::read(&outcome.output);
+        count(&tests, selection, &kind, report);
+        match wrong_as_a_whole(&outcome, &tests) {
+            Some(wrong) => report.fail(&kind, &format!("{wrong}\n{outcome}")),
+            None => rig.done()?,
+        }
+        println!(
+            "{kind}: {} tests ({:.1} s)",
+            tests.lines.len(),
+            start.elapsed().as_secs_f32()
+        );
+    }
+    Ok(())
+}
+
+fn count(tests: &Tests, selection: &Selection, kind: &str, report: &mut Report) {
+    for line in tests
+        .lines
+        .iter()
+        .filter(|line| selection.wants(&line.name))
+    {
+        let name = format!("{} ({kind})", line.name);
+        match &line.verdict {
+            Verdict::Passed => report.pass_silently(1),
+            Verdict::Failed => report.fail(&name, "see the program's output"),
+            Verdict::Skipped(reason) => report.skip(&name, reason),
+        }
+    }
+}
+
+/// What is wrong although every single test may have passed.
+fn wrong_as_a_whole(outcome: &Outcome, tests: &Tests) -> Option<String> {
+    let count = |verdict| {
+        tests
+            .lines
+            .iter()
+            .filter(|line| line.verdict == verdict)
+            .count()
+    };
+    let (passed, failed) = (count(Verdict::Passed), count(Verdict::Failed));
+    if outcome.end != End::Code(0) && failed == 0 {
+        return Some(format!("SelfTest ended with {:?}", outcome.end));
+    }
+    if tests.lines.is_empty() {
+        return Some("no test ran".to_owned());
+    }
+    let last = outcome.output.lines().last().unwrap_or_default();
+    let expected = format!("{passed} passed, {failed} failed");
+    if !last.starts_with(&expected) {
+        return Some(format!(
+            "the last line is {last:?}, the lines before say {expected:?}"
+        ));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(output: &str, code: u8) -> Option<String> {
+        let outcome = Outcome {
+            end: End::Code(code),
+            output: output.to_owned(),
+            log: String::new(),
+        };
+        wrong_as_a_whole(&outcome, &tap::read(output))
+    }
+
+    #[test]
+    fn the_last_line_must_agree_with_the_others() {
+        assert_eq!(wrong("ok 1 a\nok 2 b\n2 passed, 0 failed\n", 0), None);
+        assert_eq!(wrong("ok 1 a\nnot ok 2 b\n1 passed, 1 failed\n", 10), None);
+        assert!(wrong("ok 1 a\n2 passed, 0 failed\n", 0).is_some());
+        assert!(wrong("ok 1 a\n", 0).is_some());
+        assert!(wrong("0 passed, 0 failed\n", 0).is_some());
+        assert!(wrong("ok 1 a\n1 passed, 0 failed\n", 20).is_some());
+    }
+}

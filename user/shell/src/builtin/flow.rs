@@ -73,17 +73,16 @@ const LIMIT: Number = FAILAT_TEMPLATE.number("RCLIM");
 pub const FAILAT: Builtin = Builtin {
     name: "FailAt",
     template: FAILAT_TEMPLATE,
-    summary: "Sets the return code from which on the running script stops.",
+    summary: "Sets the return code from which on a script or line stops.",
     keeps_last: false,
     main: fail_at,
 };
 
 fn fail_at(session: &mut Session, args: &Args) -> Ending {
     match (args.get(LIMIT), session.fail_level) {
-        (Some(limit), Some(_)) => session.fail_level = Some(return_code(limit)?),
-        (Some(_), None) => return Err(Failure::new("no script is running")),
-        (None, Some(level)) => println!("The script stops at return code {level}."),
-        (None, None) => println!("No script is running."),
+        (Some(limit), _) => session.fail_level = Some(return_code(limit)?),
+        (None, Some(level)) => println!("Commands stop at return code {level}."),
+        (None, None) => println!("No return code stops the commands."),
     }
     done()
 }

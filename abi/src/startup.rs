@@ -102,11 +102,15 @@ pub enum EntryKind {
     Argument = 1,
     /// An environment variable, `NAME=value`.
     Variable = 2,
-    /// An assign: the name without its colon. The handles with [`Tag::Assign`] and
-    /// the index of this entry among its kind are its directories, in order.
+    /// An assign: the name without its colon, then, where known, `=` and the text of
+    /// what it stands for. The handles with [`Tag::Assign`] and the index of this entry
+    /// among its kind are its directories, in order.
     Assign = 3,
     /// Text of the current directory, such as `WORK:notes`.
     CurrentDirectory = 4,
+    /// The arguments as one line with their quotes, for programs that read them by a
+    /// template, where a quoted word is never a keyword.
+    CommandLine = 5,
 }
 
 /// Header of one entry of the blob.

@@ -110,6 +110,11 @@ impl Context {
         self.on_cpu.store(1, Ordering::Relaxed);
     }
 
+    /// Sets the page table register value to run with.
+    pub fn set_translation(&self, translation: u64) {
+        self.translation.store(translation, Ordering::Relaxed);
+    }
+
     /// Whether the thread will go on in its program, with no kernel frames.
     pub fn is_frameless(&self) -> bool {
         self.kernel_sp.load(Ordering::Relaxed) == 0

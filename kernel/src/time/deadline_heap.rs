@@ -69,9 +69,9 @@ impl<T: Timed> DeadlineHeap<T> {
     }
 
     /// Takes this element out; returns whether it was in.
-    pub fn remove(&mut self, element: &Ref<T>) -> bool {
+    pub fn remove(&mut self, element: &T) -> bool {
         let index = element.heap_slot().index.load(Ordering::Relaxed);
-        let here = self.entries.get(index).is_some_and(|(_, other)| other.same(element));
+        let here = self.entries.get(index).is_some_and(|(_, other)| core::ptr::eq(&**other, element));
         here && self.take(index).is_some()
     }
 

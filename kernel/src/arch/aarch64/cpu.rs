@@ -94,6 +94,10 @@ pub fn set_current(context: &Context) {
     local().current.store(core::ptr::from_ref(context).cast_mut(), Ordering::Relaxed);
 }
 
+pub(super) fn current() -> *const Context {
+    local().current.load(Ordering::Relaxed)
+}
+
 /// Sets pending bits of this CPU; seen on the way back to a program.
 pub fn raise_pending(bits: u32) {
     local().pending.fetch_or(bits, Ordering::Relaxed);

@@ -1,0 +1,370 @@
+//! The numbers a process gives to its capabilities.
+//!
+//! A handle is index and generation, XORed with the table's salt. Slots lie in chunks
+//! that never move. A slot whose generation would wrap is retired, so that an old handle
+//! never names a new object.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use abi::{Handle, ObjectKind, Rights};
+
+use crate::limits::HANDLES_PER_PROCESS_MAX;
+use crate::sync::{Ref, SpinLock, try_box};
+
+use super::{Capability, KernelObject};
+
+const CHUNK_SLOTS: usize = 64;
+const NO_SLOT: u32 = u32::MAX;
+
+#[derive(Debug)]
+struct Slot {
+    generation: u32,
+    next_free: u32,
+    capability: Option<Capability>,
+}
+
+#[derive(Debug)]
+struct Slots {
+    chunks: Vec<Box<[Slot; CHUNK_SLOTS]>>,
+    free: u32,
+    used: usize,
+}
+
+/// Why a handle does not serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LookupError {
+    /// It is no handle of this table.
+    BadHandle,
+    /// The object is of another kind.
+    WrongType,
+    /// The rights are not enough.
+    AccessDenied,
+}
+
+/// Why a capability could not be added; it comes back.
+#[derive(Debug)]
+pub struct TableError {
+    /// True: too many handles; false: no memory.
+    pub limit: bool,
+    /// What was to be added.
+    pub capability: Capability,
+}
+
+/// The handles of a process.
+#[derive(Debug)]
+pub struct HandleTable {
+    slots: SpinLock<Slots>,
+    salt: u64,
+}
+
+impl Slots {
+    fn slot(&mut self, index: u32) -> Option<&mut Slot> {
+        let index = index as usize;
+        self.chunks.get_mut(index / CHUNK_SLOTS)?.get_mut(index % CHUNK_SLOTS)
+    }
+
+    fn find(&mut self, handle: u64) -> Option<&mut Slot> {
+        let generation = (handle >> 32) as u32;
+        self.slot(handle as u32)
+            .filter(|slot| slot.generation == generation && slot.capability.is_some())
+    }
+
+    fn grow(&mut self) -> Option<()> {
+        let base = self.chunks.len().checked_mul(CHUNK_SLOTS)?;
+        if base >= HANDLES_PER_PROCESS_MAX {
+            return None;
+        }
+        self.chunks.try_reserve(1).ok()?;
+        let chunk = try_box(core::array::from_fn(|place| Slot {
+            generation: 1,
+            next_free: if place.saturating_add(1) < CHUNK_SLOTS {
+                base.saturating_add(place).saturating_add(1) as u32
+            } else {
+                NO_SLOT
+            },
+            capability: None,
+        }));
+        self.chunks.push(chunk.ok()?);
+        self.free = base as u32;
+        Some(())
+    }
+
+    fn take(&mut self, handle: u64) -> Option<Capability> {
+        let slot = self.find(handle)?;
+        let capability = slot.capability.take();
+        // Generation 0 is never used: a slot that reaches it is retired.
+        slot.generation = slot.generation.wrapping_add(1);
+        let reusable = slot.generation != 0;
+        self.used = self.used.saturating_sub(1);
+        if reusable {
+            let free = core::mem::replace(&mut self.free, handle as u32);
+            if let Some(slot) = self.slot(handle as u32) {
+                slot.next_free = free;
+            }
+        }
+        capability
+    }
+}
+
+impl HandleTable {
+    /// An empty table; `salt` makes its handles differ from other tables'.
+    pub const fn new(salt: u64) -> Self {
+        let slots = Slots { chunks: Vec::new(), free: NO_SLOT, used: 0 };
+        HandleTable { slots: SpinLock::new(slots), salt }
+    }
+
+    /// Adds a capability.
+    ///
+    /// # Errors
+    /// [`TableError`] with the capability.
+    pub fn add(&self, capability: Capability) -> Result<Handle, TableError> {
+        let mut slots = self.slots.lock();
+        if slots.free == NO_SLOT && slots.grow().is_none() {
+            let limit = slots.used >= HANDLES_PER_PROCESS_MAX;
+            return Err(TableError { limit, capability });
+        }
+        let index = slots.free;
+        let Some(slot) = slots.slot(index) else {
+            return Err(TableError { limit: false, capability });
+        };
+        let next = core::mem::replace(&mut slot.next_free, NO_SLOT);
+        slot.capability = Some(capability);
+        let value = (u64::from(slot.generation) << 32) | u64::from(index);
+        slots.free = next;
+        slots.used = slots.used.saturating_add(1);
+        Ok(Handle(value ^ self.salt))
+    }
+
+    /// Takes a capability out; the handle is no longer valid.
+    ///
+    /// # Errors
+    /// [`LookupError::BadHandle`].
+    pub fn remove(&self, handle: Handle) -> Result<Capability, LookupError> {
+        self.slots.lock().take(handle.0 ^ self.salt).ok_or(LookupError::BadHandle)
+    }
+
+    /// Takes a capability out if it has `rights`.
+    ///
+    /// # Errors
+    /// [`LookupError`]; the handle stays valid.
+    pub fn remove_with(&self, handle: Handle, rights: Rights) -> Result<Capability, LookupError> {
+        let mut slots = self.slots.lock();
+        let slot = slots.find(handle.0 ^ self.salt).ok_or(LookupError::BadHandle)?;
+        let has = slot.capability.as_ref().is_some_and(|cap| cap.rights().contains(rights));
+        if !has {
+            return Err(LookupError::AccessDenied);
+        }
+        slots.take(handle.0 ^ self.salt).ok_or(LookupError::BadHandle)
+    }
+
+    /// Calls `work` with the capability of a handle, under the table's lock.
+    ///
+    /// # Errors
+    /// [`LookupError::BadHandle`].
+    pub fn with<R>(
+        &self,
+        handle: Handle,
+        work: impl FnOnce(&Capability) -> R,
+    ) -> Result<R, LookupError> {
+        let mut slots = self.slots.lock();
+        let slot = slots.find(handle.0 ^ self.salt).ok_or(LookupError::BadHandle)?;
+        slot.capability.as_ref().map(work).ok_or(LookupError::BadHandle)
+    }
+
+    /// The object of a handle as a `T`, if the handle has `rights`.
+    ///
+    /// # Errors
+    /// [`LookupError`], kind before rights.
+    pub fn get<T: KernelObject>(
+        &self,
+        handle: Handle,
+        rights: Rights,
+    ) -> Result<Ref<T>, LookupError> {
+        self.get_with_rights(handle, rights).map(|(object, _)| object)
+    }
+
+    /// As [`HandleTable::get`], with all rights of the handle.
+    ///
+    /// # Errors
+    /// [`LookupError`], kind before rights.
+    pub fn get_with_rights<T: KernelObject>(
+        &self,
+        handle: Handle,
+        rights: Rights,
+    ) -> Result<(Ref<T>, Rights), LookupError> {
+        self.with(handle, |capability| {
+            let object = capability.object().as_type::<T>().ok_or(LookupError::WrongType)?;
+            if !capability.rights().contains(rights) {
+                return Err(LookupError::AccessDenied);
+            }
+            Ok((object, capability.rights()))
+        })?
+    }
+
+    /// The object of a handle, whatever it is, if the handle has `rights`.
+    ///
+    /// # Errors
+    /// [`LookupError`].
+    pub fn get_any(
+        &self,
+        handle: Handle,
+        rights: Rights,
+    ) -> Result<Ref<dyn KernelObject>, LookupError> {
+        self.with(handle, |capability| {
+            let enough = capability.rights().contains(rights);
+            enough.then(|| capability.object().clone()).ok_or(LookupError::AccessDenied)
+        })?
+    }
+
+    /// Calls `visit` for each handle, in no particular order, under the table's lock.
+    pub fn for_each(&self, mut visit: impl FnMut(Handle, ObjectKind, u64, Rights)) {
+        let slots = self.slots.lock();
+        for (index, slot) in (0u64..).zip(slots.chunks.iter().flat_map(|chunk| chunk.iter())) {
+            if let Some(capability) = &slot.capability {
+                let value = (u64::from(slot.generation) << 32) | index;
+                let object = capability.object();
+                let handle = Handle(value ^ self.salt);
+                visit(handle, object.kind(), object.base().id(), capability.rights());
+            }
+        }
+    }
+
+    /// Number of handles.
+    pub fn len(&self) -> usize {
+        self.slots.lock().used
+    }
+
+    /// Whether there is no handle.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Closes every handle.
+    pub fn clear(&self) {
+        // One at a time, outside the lock: closing may run an object's last-handle work.
+        let mut index = 0;
+        loop {
+            let taken = {
+                let mut slots = self.slots.lock();
+                let Some(slot) = slots.slot(index) else { return };
+                let value = (u64::from(slot.generation) << 32) | u64::from(index);
+                slots.take(value)
+            };
+            drop(taken);
+            index = index.saturating_add(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cap::ObjectBase;
+    use crate::sync::atomic::{AtomicU32, Ordering};
+
+    struct Thing(ObjectBase, AtomicU32);
+    struct Other(ObjectBase);
+
+    impl KernelObject for Thing {
+        fn kind(&self) -> ObjectKind {
+            ObjectKind::Event
+        }
+        fn base(&self) -> &ObjectBase {
+            &self.0
+        }
+        fn on_last_handle(&self) {
+            self.1.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl KernelObject for Other {
+        fn kind(&self) -> ObjectKind {
+            ObjectKind::Port
+        }
+        fn base(&self) -> &ObjectBase {
+            &self.0
+        }
+    }
+
+    const RIGHTS: Rights = Rights::READ.union(Rights::DUPLICATE);
+
+    fn thing() -> Ref<Thing> {
+        Ref::new(Thing(ObjectBase::new(abi::Signals::empty()), AtomicU32::new(0))).unwrap()
+    }
+
+    #[test]
+    fn an_old_handle_never_names_a_new_object() {
+        let table = HandleTable::new(0x1234_5678_9abc_def0);
+        let mut old = Vec::new();
+        for _ in 0..1000 {
+            let handle = table.add(Capability::new(thing(), RIGHTS)).unwrap();
+            assert!(!old.contains(&handle));
+            table.remove(handle).unwrap();
+            old.push(handle);
+        }
+        let _live = table.add(Capability::new(thing(), RIGHTS)).unwrap();
+        for handle in old {
+            assert_eq!(table.remove(handle).unwrap_err(), LookupError::BadHandle);
+        }
+    }
+
+    #[test]
+    fn a_retired_slot_is_never_used_again() {
+        let table = HandleTable::new(0);
+        let handle = table.add(Capability::new(thing(), RIGHTS)).unwrap();
+        table.slots.lock().slot(handle.0 as u32).unwrap().generation = u32::MAX;
+        let last = Handle((u64::from(u32::MAX) << 32) | (handle.0 & 0xffff_ffff));
+        table.remove(last).unwrap();
+        for _ in 0..CHUNK_SLOTS * 2 {
+            let next = table.add(Capability::new(thing(), RIGHTS)).unwrap();
+            assert_ne!(next.0 as u32, handle.0 as u32);
+        }
+    }
+
+    #[test]
+    fn kind_comes_before_rights() {
+        let table = HandleTable::new(7);
+        let base = ObjectBase::new(abi::Signals::empty());
+        let other = Capability::new(Ref::new(Other(base)).unwrap(), Rights::empty());
+        let handle = table.add(other).unwrap();
+        let result = table.get::<Thing>(handle, Rights::READ);
+        assert!(matches!(result, Err(LookupError::WrongType)));
+        let result = table.get::<Other>(handle, Rights::READ);
+        assert!(matches!(result, Err(LookupError::AccessDenied)));
+        assert!(table.get::<Other>(handle, Rights::empty()).is_ok());
+        assert_eq!(
+            table.get_any(Handle(handle.0 ^ 1), Rights::empty()).err(),
+            Some(LookupError::BadHandle)
+        );
+    }
+
+    #[test]
+    fn the_object_hears_of_its_last_handle_once() {
+        let table = HandleTable::new(0);
+        let object = thing();
+        let first = Capability::new(object.clone(), RIGHTS);
+        let second = first.derive(Rights::all());
+        assert_eq!(second.rights(), RIGHTS);
+        let first = table.add(first).unwrap();
+        drop(second);
+        assert_eq!(object.1.load(Ordering::Relaxed), 0);
+        table.remove(first).unwrap();
+        assert_eq!(object.1.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn the_table_is_full_at_its_limit_and_empties_again() {
+        let table = HandleTable::new(0);
+        let object = thing();
+        for _ in 0..HANDLES_PER_PROCESS_MAX {
+            table.add(Capability::new(object.clone(), RIGHTS)).unwrap();
+        }
+        let error = table.add(Capability::new(object.clone(), RIGHTS)).unwrap_err();
+        assert!(error.limit);
+        drop(error);
+        table.clear();
+        assert_eq!((table.len(), object.references()), (0, 1));
+        assert!(table.add(Capability::new(object, RIGHTS)).is_ok());
+    }
+}

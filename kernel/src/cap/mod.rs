@@ -1,0 +1,18 @@
+//! Capabilities: objects, handles to them, rights, signals.
+//!
+//! Knows no type of object. A [`Capability`] is a counted reference to an object with
+//! rights; a [`HandleTable`] gives numbers to the capabilities of a process; a
+//! [`SignalSet`] tells waiters what state an object is in.
+//!
+//! Order of checks in a look-up: handle, kind, rights. Each has its own error.
+#![forbid(unsafe_code)]
+
+mod capability;
+mod handle_table;
+mod object;
+mod signal;
+
+pub use capability::Capability;
+pub use handle_table::{HandleTable, LookupError, TableError};
+pub use object::{KernelObject, ObjectBase};
+pub use signal::{Observer, ObserverKey, SignalSet};

@@ -1,0 +1,70 @@
+//! What every kernel object has.
+
+use core::any::Any;
+
+use abi::ObjectKind;
+
+use crate::sync::Ref;
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use super::SignalSet;
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// Number, handle count and signals of an object.
+#[derive(Debug)]
+pub struct ObjectBase {
+    id: u64,
+    handles: AtomicU32,
+    signals: SignalSet,
+}
+
+impl ObjectBase {
+    /// A new object's base, with `signals` raised.
+    pub fn new(signals: abi::Signals) -> Self {
+        ObjectBase {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            handles: AtomicU32::new(0),
+            signals: SignalSet::new(signals),
+        }
+    }
+
+    /// Number of the object, never used twice.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The object's signals.
+    pub fn signals(&self) -> &SignalSet {
+        &self.signals
+    }
+
+    pub(super) fn add_handle(&self) {
+        self.handles.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns whether that was the last handle.
+    pub(super) fn remove_handle(&self) -> bool {
+        self.handles.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+}
+
+/// Something that handles refer to.
+pub trait KernelObject: Any + Send + Sync {
+    /// What kind of object it is.
+    fn kind(&self) -> ObjectKind;
+
+    /// The common part.
+    fn base(&self) -> &ObjectBase;
+
+    /// Called when the last handle is gone, in tables and in messages; references of the
+    /// kernel's own may remain.
+    fn on_last_handle(&self) {}
+}
+
+impl Ref<dyn KernelObject> {
+    /// The object as its own type.
+    pub fn as_type<T: KernelObject>(&self) -> Option<Ref<T>> {
+        self.clone().downcast::<T>().ok()
+    }
+}

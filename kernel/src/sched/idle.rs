@@ -1,0 +1,81 @@
+//! What a CPU does when there is nothing to run, and how it begins to schedule.
+
+use core::convert::Infallible;
+
+use crate::arch;
+use crate::sync::Ref;
+use crate::sync::atomic::Ordering;
+use crate::sync::{Parker, set_parker};
+use crate::time::now_ns;
+
+use super::cpu::{CURRENT, IDLE, queue, set_running};
+use super::thread::{Thread, ThreadError, ThreadStart, state};
+use super::{switch, timer, wait};
+
+/// Body of the idle threads: sleeps until an interrupt, then lets others run.
+extern "C" fn idle(_argument: u64) -> ! {
+    loop {
+        arch::irq_disable();
+        let me = arch::cpu_id();
+        // Announced first: a thread that becomes ready from here on interrupts the sleep.
+        IDLE.fetch_or(1 << me, Ordering::AcqRel);
+        switch::reap(me);
+        if queue(me).lock().ready.is_empty() {
+            timer::program();
+            arch::wait_for_interrupt();
+        }
+        arch::irq_enable();
+        switch::yield_now();
+    }
+}
+
+fn adopt_idle(me: usize, thread: Ref<Thread>) {
+    thread.state.store(state::RUNNING, Ordering::Relaxed);
+    thread.home.store(me as u32, Ordering::Relaxed);
+    thread.context.set_on_cpu();
+    arch::set_current(&thread.context);
+    {
+        let mut queue = queue(me).lock();
+        queue.idle = Some(thread.clone());
+        queue.switched_at = now_ns();
+    }
+    CURRENT.replace(Some(thread));
+    set_running(me);
+}
+
+/// Begins to schedule on the boot CPU: `entry` becomes the first thread. The stack this
+/// runs on is left for good. Returns only where it fails.
+///
+/// # Errors
+/// [`ThreadError`] where there is no memory.
+pub fn start_boot_cpu(
+    entry: extern "C" fn(u64) -> !,
+    argument: u64,
+) -> Result<Infallible, ThreadError> {
+    set_parker(Parker { current: wait::current_parked, park: wait::park, now: now_ns });
+    arch::irq_disable();
+    let me = arch::cpu_id();
+    adopt_idle(me, Thread::new(None, ThreadStart::Kernel(idle, 0))?);
+    Thread::new(None, ThreadStart::Kernel(entry, argument))?.start();
+    enter(me)
+}
+
+/// Begins to schedule on this CPU, which is not the boot CPU. Returns only where it fails.
+///
+/// # Errors
+/// [`ThreadError`] where there is no memory.
+pub fn start_this_cpu() -> Result<Infallible, ThreadError> {
+    arch::irq_disable();
+    let me = arch::cpu_id();
+    adopt_idle(me, Thread::new(None, ThreadStart::Kernel(idle, 0))?);
+    enter(me)
+}
+
+fn enter(me: usize) -> ! {
+    IDLE.fetch_or(1 << me, Ordering::AcqRel);
+    CURRENT.with(|thread| {
+        let thread = thread.expect("the idle thread was just adopted");
+        // The idle thread is both what runs and what is switched to.
+        arch::leave(&thread.context)
+    })
+}

@@ -1,0 +1,31 @@
+//! The scheduler: threads, run queues of the CPUs, waiting and waking.
+//!
+//! Each CPU has a queue of ready threads and runs them in turn, a slice each; a CPU
+//! without work takes a thread from another. A thread waits in one of two ways:
+//!
+//! - *frameless*, in a system call: its registers are in its frame, [`Thread::complete`]
+//!   writes the results there, and it goes on in its program;
+//! - *parked*, with kernel frames, through [`crate::sync::WaitQueue`].
+//!
+//! Invariants: a thread is in one run queue at most, that of its home CPU; only ready
+//! threads that no CPU uses change their home. A state change from or to blocked
+//! happens under the home queue's lock, so no wake-up is lost. Lock order: an object's
+//! lock, then a timer heap, then a run queue.
+#![forbid(unsafe_code)]
+
+mod cpu;
+mod idle;
+mod switch;
+mod thread;
+mod timer;
+mod wait;
+
+pub use cpu::{CpuTimes, cpu_times, cpus_running};
+pub use idle::{start_boot_cpu, start_this_cpu};
+pub use switch::{
+    block_frameless, current, exit_current, handle_ipi, handle_user_pending, preempt_kernel,
+    yield_frameless, yield_now,
+};
+pub use thread::{Owner, Thread, ThreadError, ThreadStart, spawn_kernel_thread};
+pub use timer::handle_timer;
+pub use wait::{WaitTarget, Waiter, park, sleep_until};

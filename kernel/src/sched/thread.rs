@@ -1,0 +1,208 @@
+//! A thread: registers, kernel stack, state.
+
+use core::any::Any;
+
+use abi::Error;
+
+use crate::arch::{self, Context, UserFrame};
+use crate::mm::KernelStack;
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Link, Linked, Parked, Ref, SpinLock};
+use crate::time::{HeapSlot, Timed};
+
+use super::cpu;
+use super::wait::WaitTarget;
+
+/// What a thread belongs to: a process, as the scheduler sees it.
+pub trait Owner: Any + Send + Sync {
+    /// Page table register value of its address space.
+    fn translation(&self) -> u64;
+
+    /// Counts CPU time and one turn on a CPU.
+    fn charge_time(&self, ns: u64);
+
+    /// A thread of it has something to do before it returns to its program: it was killed.
+    fn attend(&self, thread: &Ref<Thread>);
+}
+
+/// Where a thread stands; changed under the lock of its home queue.
+pub(super) mod state {
+    pub const READY: u32 = 0;
+    pub const RUNNING: u32 = 1;
+    pub const PARKED: u32 = 2;
+    pub const WAITING: u32 = 3;
+    pub const DEAD: u32 = 4;
+}
+
+/// Whether a frameless wait still waits for its results.
+pub(super) mod claim {
+    pub const NONE: u32 = 0;
+    pub const OPEN: u32 = 1;
+    pub const DONE: u32 = 2;
+}
+
+/// A thread.
+#[repr(C)]
+pub struct Thread {
+    pub(super) context: Context,
+    link: Link<Thread>,
+    pub(super) timer_slot: HeapSlot,
+    pub(super) timer_cpu: AtomicU32,
+    id: u64,
+    pub(super) state: AtomicU32,
+    pub(super) home: AtomicU32,
+    /// An unpark that came before its park.
+    pub(super) permit: AtomicBool,
+    pub(super) expired: AtomicBool,
+    pub(super) claim: AtomicU32,
+    pub(super) wait_key: AtomicU64,
+    pub(super) target: SpinLock<WaitTarget>,
+    /// The scheduler's own reference while the thread is in no queue and on no CPU.
+    pub(super) held: SpinLock<Option<Ref<Thread>>>,
+    pub(super) killed: AtomicBool,
+    owner: Option<Ref<dyn Owner>>,
+    pub(super) cpu_ns: AtomicU64,
+    stack: KernelStack,
+}
+
+/// How a thread begins.
+#[derive(Debug)]
+pub enum ThreadStart {
+    /// In a program, with these registers.
+    User(UserFrame),
+    /// In the kernel.
+    Kernel(extern "C" fn(u64) -> !, u64),
+}
+
+/// There was no memory for a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThreadError;
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+impl Thread {
+    /// A thread that does not run yet.
+    ///
+    /// # Errors
+    /// [`ThreadError`] where there is no memory.
+    pub fn new(owner: Option<Ref<dyn Owner>>, start: ThreadStart) -> Result<Ref<Thread>, ThreadError> {
+        let stack = KernelStack::new().map_err(|_| ThreadError)?;
+        let (frame, kernel) = match start {
+            ThreadStart::User(frame) => (frame, None),
+            ThreadStart::Kernel(entry, argument) => (UserFrame::default(), Some((entry, argument))),
+        };
+        let context = Context::new(frame, stack.top(), arch::empty_table());
+        if let Some((entry, argument)) = kernel {
+            arch::prepare_kernel_thread(&context, entry, argument);
+        }
+        Ref::new(Thread {
+            context,
+            link: Link::new(),
+            timer_slot: HeapSlot::new(),
+            timer_cpu: AtomicU32::new(0),
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            state: AtomicU32::new(state::PARKED),
+            home: AtomicU32::new(cpu::least_loaded()),
+            permit: AtomicBool::new(false),
+            expired: AtomicBool::new(false),
+            claim: AtomicU32::new(claim::NONE),
+            wait_key: AtomicU64::new(0),
+            target: SpinLock::new(WaitTarget::None),
+            held: SpinLock::new(None),
+            killed: AtomicBool::new(false),
+            owner,
+            cpu_ns: AtomicU64::new(0),
+            stack,
+        })
+        .map_err(|_| ThreadError)
+    }
+
+    /// Number of the thread, never used twice.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The program's registers.
+    pub fn frame(&self) -> &UserFrame {
+        &self.context.frame
+    }
+
+    /// Loads the thread's vector registers, after their first use trapped.
+    pub fn load_vector_state(&self) {
+        arch::load_vector_state(&self.context);
+    }
+
+    /// What it belongs to.
+    pub fn owner(&self) -> Option<&Ref<dyn Owner>> {
+        self.owner.as_ref()
+    }
+
+    /// CPU time used up to its last switch, in ns.
+    pub fn cpu_ns(&self) -> u64 {
+        self.cpu_ns.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has been told to end.
+    pub fn is_killed(&self) -> bool {
+        self.killed.load(Ordering::Acquire)
+    }
+
+    /// Lowest address of its kernel stack, for reports.
+    pub fn stack_base(&self) -> u64 {
+        self.stack.base()
+    }
+}
+
+impl Ref<Thread> {
+    /// Lets a new thread run.
+    pub fn start(&self) {
+        *self.held.lock() = Some(self.clone());
+        cpu::make_ready(self, state::PARKED);
+    }
+
+    /// Tells the thread to end: a frameless wait ends with `Cancelled`, and it leaves its
+    /// program at the next chance.
+    pub fn kill(&self) {
+        self.killed.store(true, Ordering::Release);
+        self.complete(self.wait_key.load(Ordering::Relaxed), Some(Error::Cancelled), [0; 3]);
+        cpu::attract(self);
+    }
+}
+
+impl Linked for Thread {
+    fn link(&self) -> &Link<Thread> {
+        &self.link
+    }
+}
+
+impl Timed for Thread {
+    fn heap_slot(&self) -> &HeapSlot {
+        &self.timer_slot
+    }
+}
+
+impl Parked for Thread {
+    fn unpark(&self) {
+        self.permit.store(true, Ordering::Release);
+        cpu::make_ready(self, state::PARKED);
+    }
+}
+
+impl core::fmt::Debug for Thread {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(out, "Thread {}", self.id)
+    }
+}
+
+/// Starts a thread that runs in the kernel only.
+///
+/// # Errors
+/// [`ThreadError`] where there is no memory.
+pub fn spawn_kernel_thread(
+    entry: extern "C" fn(u64) -> !,
+    argument: u64,
+) -> Result<Ref<Thread>, ThreadError> {
+    let thread = Thread::new(None, ThreadStart::Kernel(entry, argument))?;
+    thread.start();
+    Ok(thread)
+}

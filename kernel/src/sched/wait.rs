@@ -1,0 +1,158 @@
+//! Waiting, with and without kernel frames.
+
+use abi::{Error, Signals};
+
+use crate::arch;
+use crate::cap::{KernelObject, Observer, ObserverKey};
+use crate::sync::atomic::Ordering;
+use crate::sync::{AllocError, Parked, Ref};
+use crate::time::now_ns;
+
+use super::cpu;
+use super::switch::{current, park_current};
+use super::thread::{Thread, claim, state};
+use super::timer;
+
+/// A list of waiting threads that is not an object's signals.
+pub trait Waiter: Send + Sync {
+    /// Takes a thread off the list, if it is on it.
+    fn cancel(&self, thread: &Thread);
+}
+
+/// What a frameless wait waits for.
+pub enum WaitTarget {
+    /// Nothing but its deadline.
+    None,
+    /// Signals of an object.
+    Object(Ref<dyn KernelObject>),
+    /// Another list.
+    List(Ref<dyn Waiter>),
+    /// A list that is not counted.
+    Static(&'static dyn Waiter),
+}
+
+impl core::fmt::Debug for WaitTarget {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        out.write_str("WaitTarget")
+    }
+}
+
+impl Ref<Thread> {
+    /// Opens a frameless wait of the running thread; returns the key that names it.
+    ///
+    /// Called with interrupts masked, before the thread is put on any list. Then the
+    /// system call either returns `BLOCKED`, or [`Thread::close_wait`] ends the wait.
+    ///
+    /// # Errors
+    /// [`AllocError`]: no memory for the deadline; the wait is not open.
+    pub fn open_wait(
+        &self,
+        target: WaitTarget,
+        deadline: u64,
+    ) -> Result<ObserverKey, AllocError> {
+        let key = self.wait_key.load(Ordering::Relaxed).wrapping_add(1);
+        self.wait_key.store(key, Ordering::Relaxed);
+        *self.target.lock() = target;
+        self.claim.store(claim::OPEN, Ordering::Release);
+        if deadline != abi::NEVER
+            && let Err(error) = timer::insert(deadline, self)
+        {
+            self.close_wait();
+            return Err(error);
+        }
+        Ok(key)
+    }
+}
+
+impl Thread {
+    /// Ends a wait whose results the system call itself returns. False: somebody else
+    /// has written results already, and the call returns `BLOCKED`.
+    pub fn close_wait(&self) -> bool {
+        let closed = self
+            .claim
+            .compare_exchange(claim::OPEN, claim::NONE, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok();
+        if closed {
+            timer::remove(self);
+            *self.target.lock() = WaitTarget::None;
+        }
+        closed
+    }
+
+    /// Ends the frameless wait named by `key`, if it is still open: writes its results,
+    /// takes it off its lists and lets the thread run. Returns whether it was open.
+    pub fn complete(
+        &self,
+        key: ObserverKey,
+        error: Option<Error>,
+        values: [u64; 3],
+    ) -> bool {
+        if self.wait_key.load(Ordering::Relaxed) != key {
+            return false;
+        }
+        let claimed = self
+            .claim
+            .compare_exchange(claim::OPEN, claim::DONE, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok();
+        if !claimed {
+            return false;
+        }
+        self.frame().set_result(error.map_or(0, |error| error as u64), values);
+        timer::remove(self);
+        let target = core::mem::replace(&mut *self.target.lock(), WaitTarget::None);
+        if error.is_some() {
+            // Ended from outside: the list still has the thread.
+            match &target {
+                WaitTarget::None => {}
+                WaitTarget::Object(object) => {
+                    object.base().signals().forget(key, self);
+                }
+                WaitTarget::List(list) => list.cancel(self),
+                WaitTarget::Static(list) => list.cancel(self),
+            }
+        }
+        cpu::make_ready(self, state::WAITING);
+        true
+    }
+}
+
+impl Observer for Thread {
+    fn raised(&self, key: ObserverKey, signals: Signals) -> bool {
+        self.complete(key, None, [u64::from(signals.bits()), 0, 0]);
+        false
+    }
+}
+
+/// The running thread, for wait queues.
+pub(super) fn current_parked() -> Option<Ref<dyn Parked>> {
+    super::cpu::CURRENT.get().map(|thread| thread.widen(|thread| thread as *mut dyn Parked))
+}
+
+/// Parks the running thread until it is unparked or until `deadline_ns`; returns whether
+/// it was unparked.
+pub fn park(deadline_ns: u64) -> bool {
+    let thread = current();
+    thread.expired.store(false, Ordering::Relaxed);
+    if deadline_ns == abi::NEVER {
+        park_current(&thread);
+        return true;
+    }
+    if deadline_ns <= now_ns() {
+        return thread.permit.swap(false, Ordering::AcqRel);
+    }
+    let irq = arch::irq_save();
+    let armed = timer::insert(deadline_ns, &thread).is_ok();
+    arch::irq_restore(irq);
+    if armed {
+        park_current(&thread);
+        timer::remove(&thread);
+    }
+    armed && !thread.expired.swap(false, Ordering::AcqRel)
+}
+
+/// Sleeps with kernel frames until a point in time.
+pub fn sleep_until(deadline_ns: u64) {
+    while now_ns() < deadline_ns {
+        park(deadline_ns);
+    }
+}

@@ -1,0 +1,5 @@
+//! The program `Init`.
+#![no_std]
+#![no_main]
+
+viper::program!(init::PROGRAM);

@@ -1,0 +1,75 @@
+//! Processes: starting, ending, asking about them.
+#![allow(
+    unsafe_code,
+    reason = "passes addresses of its callers' slices to the kernel"
+)]
+
+use abi::Handle;
+use abi::process::{ProcessInfo, SpawnArgs, SpawnHandle};
+use zerocopy::IntoBytes;
+
+use crate::handle::fetch;
+use crate::{OwnedHandle, Result, stub};
+
+/// Starts the program in `file`.
+///
+/// # Errors
+///
+/// `NotExecutable`, `AccessDenied`, `NoMemory`, … as in the table.
+pub fn spawn(
+    file: Handle,
+    name: &str,
+    blob: &[u8],
+    handles: &[SpawnHandle],
+) -> Result<OwnedHandle> {
+    let args = SpawnArgs {
+        file,
+        name: name.as_ptr() as u64,
+        name_len: name.len() as u64,
+        blob: blob.as_ptr() as u64,
+        blob_len: blob.len() as u64,
+        handles: handles.as_bytes().as_ptr() as u64,
+        handle_count: handles.len() as u64,
+        flags: 0,
+    };
+    let address = args.as_bytes().as_ptr() as u64;
+    // SAFETY: the kernel only reads `args` and the three slices it names.
+    let [process, ..] = unsafe { stub::process_spawn(address) }?;
+    Ok(OwnedHandle::new(Handle(process)))
+}
+
+/// Ends this process at once; nothing is flushed.
+pub fn exit(code: i32) -> ! {
+    // SAFETY: the call takes no address.
+    let _ = unsafe { stub::process_exit(i64::from(code).cast_unsigned()) };
+    #[cfg(not(target_os = "none"))]
+    panic!("there is no process to end on the host");
+    // The kernel has no way to refuse; a panic here would end up here again.
+    #[cfg(target_os = "none")]
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
+/// Ends a process; its return code becomes `code`.
+///
+/// # Errors
+///
+/// `AccessDenied` without the right `MANAGE`.
+pub fn kill(process: Handle, code: i32) -> Result<()> {
+    let code = i64::from(code).cast_unsigned();
+    // SAFETY: the call takes no address.
+    unsafe { stub::process_kill(process.0, code) }.map(|_| ())
+}
+
+/// Asks about a process, running or ended.
+///
+/// # Errors
+///
+/// `AccessDenied` without the right `INSPECT`.
+pub fn info(process: Handle) -> Result<ProcessInfo> {
+    fetch(|address, _| {
+        // SAFETY: `address` is that of a `ProcessInfo` of our own.
+        unsafe { stub::process_info(process.0, address) }
+    })
+}

@@ -1,0 +1,197 @@
+//! Threads: stacks, the start of a thread, its number.
+//!
+//! A thread runs on a mapping of its own whose lowest page is a guard. It cannot
+//! unmap the stack it stands on, so whoever joins it does; the stacks of threads
+//! that nobody joins are collected when the next thread starts.
+#![allow(unsafe_code, reason = "starts code on another stack")]
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use abi::memory::MapFlags;
+use abi::process::ThreadArgs;
+use abi::{Error, Handle, Signals};
+use zerocopy::IntoBytes;
+
+use crate::lock::Mutex;
+use crate::memory::Mapping;
+use crate::{OwnedHandle, Result, handle, process, stub};
+
+/// Bytes of stack a thread gets where nobody says otherwise.
+pub const STACK_BYTES: usize = 256 * 1024;
+
+/// What `TPIDR_EL0` points to.
+#[repr(C, align(16))]
+struct ThreadBlock {
+    /// Number of the thread in this process; the first is 1.
+    number: u64,
+}
+
+/// The block of the first thread.
+static MAIN_BLOCK: ThreadBlock = ThreadBlock { number: 1 };
+/// The number the next thread gets.
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(2);
+/// Threads that nobody will join.
+static DETACHED: Mutex<Vec<Thread>> = Mutex::new(Vec::new());
+
+/// A started thread and the stack it runs on.
+#[derive(Debug)]
+struct Thread {
+    handle: OwnedHandle,
+    _stack: Mapping,
+}
+
+impl Thread {
+    /// Whether it has ended, so that its stack may go.
+    fn has_ended(&self) -> bool {
+        handle::wait(self.handle.get(), Signals::TERMINATED, abi::NOW).is_ok()
+    }
+}
+
+/// A thread that can be waited for. Dropping it lets the thread go on alone.
+#[derive(Debug)]
+pub struct JoinHandle {
+    thread: Option<Thread>,
+}
+
+impl JoinHandle {
+    /// The handle of the thread object.
+    pub fn handle(&self) -> Handle {
+        self.thread
+            .as_ref()
+            .map_or(Handle::NONE, |thread| thread.handle.get())
+    }
+
+    /// Waits for the end of the thread.
+    ///
+    /// # Errors
+    ///
+    /// `Revoked` and the like, if somebody took the handle away.
+    pub fn join(mut self) -> Result<()> {
+        let Some(thread) = self.thread.take() else {
+            return Err(Error::BadState);
+        };
+        match handle::wait(thread.handle.get(), Signals::TERMINATED, abi::NEVER) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.thread = Some(thread);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for JoinHandle {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            DETACHED.lock().push(thread);
+        }
+    }
+}
+
+/// Points the first thread at its block.
+#[cfg(target_os = "none")]
+pub(crate) fn enter_main() {
+    let block = &raw const MAIN_BLOCK;
+    // SAFETY: the register belongs to this thread, and the block lives for ever.
+    unsafe { core::arch::asm!("msr tpidr_el0, {}", in(reg) block, options(nostack)) };
+}
+
+/// Number of the calling thread in this process; the first thread is 1.
+pub fn current_number() -> u64 {
+    #[cfg(target_os = "none")]
+    {
+        let block: *const ThreadBlock;
+        // SAFETY: reads a register of this thread.
+        unsafe { core::arch::asm!("mrs {}, tpidr_el0", out(reg) block, options(nostack)) };
+        // SAFETY: every thread's register is set to its block before Rust code runs.
+        unsafe { (*block).number }
+    }
+    #[cfg(not(target_os = "none"))]
+    MAIN_BLOCK.number
+}
+
+/// What a new thread is to run.
+type Main = Box<dyn FnOnce() + Send + 'static>;
+
+/// Starts a thread that runs `main` on a stack of `stack_bytes`.
+///
+/// # Errors
+///
+/// `NoMemory`, `LimitReached`.
+pub fn spawn(stack_bytes: usize, main: Main) -> Result<JoinHandle> {
+    DETACHED.lock().retain(|thread| !thread.has_ended());
+    let bytes = stack_bytes
+        .checked_next_multiple_of(abi::PAGE_SIZE)
+        .and_then(|bytes| bytes.checked_add(abi::PAGE_SIZE))
+        .ok_or(Error::InvalidArgument)?;
+    let mut stack = Mapping::anonymous(bytes, MapFlags::READ | MapFlags::WRITE)?;
+    stack.guard_lowest_page()?;
+    let block = place_block(&stack);
+    let argument = Box::into_raw(Box::new(main));
+    let args = ThreadArgs {
+        entry: thread_start as *const () as u64,
+        stack: block as u64,
+        argument: argument as u64,
+        tls: block as u64,
+    };
+    let address = args.as_bytes().as_ptr() as u64;
+    // SAFETY: the entry takes the box over; the stack stays mapped until the thread has
+    // ended, for only `Thread` holds it.
+    match unsafe { stub::thread_create(address) } {
+        Ok([value, ..]) => Ok(JoinHandle {
+            thread: Some(Thread {
+                handle: OwnedHandle::new(Handle(value)),
+                _stack: stack,
+            }),
+        }),
+        Err(error) => {
+            // SAFETY: no thread was started, so the box is still ours.
+            drop(unsafe { Box::from_raw(argument) });
+            Err(error)
+        }
+    }
+}
+
+/// Puts the block of a new thread at the upper end of its stack.
+fn place_block(stack: &Mapping) -> *mut ThreadBlock {
+    let end = stack.address().saturating_add(stack.len());
+    let block = end.saturating_sub(size_of::<ThreadBlock>()) as *mut ThreadBlock;
+    let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
+    // SAFETY: the mapping is writable above its guard, page-aligned at its end (so the
+    // block, a multiple of 16 bytes, is aligned), and not in use yet.
+    unsafe { block.write(ThreadBlock { number }) };
+    block
+}
+
+/// Where a new thread begins.
+extern "C" fn thread_start(argument: *mut Main) -> ! {
+    // SAFETY: `spawn` made the pointer from a box and gave it to this thread alone.
+    let main = *unsafe { Box::from_raw(argument) };
+    main();
+    exit()
+}
+
+/// Ends the calling thread.
+fn exit() -> ! {
+    // SAFETY: the call takes no address; the stack stays mapped until it has ended.
+    let _ = unsafe { stub::thread_exit() };
+    process::exit(abi::process::RC_FAIL)
+}
+
+/// Lets another thread run.
+pub fn yield_now() {
+    // SAFETY: the call takes no address. It cannot fail.
+    let _ = unsafe { stub::thread_yield() };
+}
+
+/// Sleeps until a point in time, in ns since boot.
+///
+/// # Errors
+///
+/// `Cancelled`, if somebody ended the sleep.
+pub fn sleep_until(deadline: u64) -> Result<()> {
+    // SAFETY: the call takes no address.
+    unsafe { stub::thread_sleep(deadline) }.map(|_| ())
+}

@@ -276,26 +276,29 @@ fn finds(mut plan: Plan, seeds: u64) -> bool {
 
 #[test]
 fn a_missing_flush_before_the_superblock_is_found() {
-    assert!(finds(Plan {
+    let plan = Plan {
         lost_flush: Some(0),
         ..Plan::new(0, false)
-    }));
+    };
+    assert!(finds(plan, 7));
 }
 
 #[test]
 fn a_missing_flush_after_the_superblock_is_found() {
-    assert!(finds(Plan {
+    let plan = Plan {
         lost_flush: Some(1),
         ..Plan::new(0, false)
-    }));
+    };
+    assert!(finds(plan, 7));
 }
 
 #[test]
 fn blocks_given_out_too_early_are_found() {
-    assert!(finds(Plan {
+    let plan = Plan {
         keep_generations: 0,
         ..Plan::new(0, true)
-    }));
+    };
+    assert!(finds(plan, 7));
 }
 
 #[test]

@@ -296,7 +296,7 @@ fn a_missing_flush_after_the_superblock_is_found() {
 fn blocks_given_out_too_early_are_found() {
     let plan = Plan {
         keep_generations: 0,
-        ..Plan::new(0, true)
+        ..Plan::new(4, true)
     };
     assert!(finds(plan, 7));
 }

@@ -3,7 +3,9 @@
 
 pub mod crash;
 pub mod fixture;
+pub mod forge;
 pub mod model;
 pub mod overlay;
 pub mod random;
 pub mod recorder;
+pub mod workload;

@@ -13,17 +13,36 @@ pub type Blocks = HashMap<u64, Vec<u8>>;
 /// Reads fall through to `base`; writes stay in the overlay.
 pub struct Overlay<'a> {
     base: &'a [u8],
+    sectors: u64,
     changed: RefCell<Blocks>,
     done: RefCell<(u64, HashMap<u64, Vec<u8>>)>,
 }
 
 impl<'a> Overlay<'a> {
     pub fn new(base: &'a [u8], changed: Blocks) -> Overlay<'a> {
+        let sectors = (base.len() / SECTOR_BYTES) as u64;
         Overlay {
             base,
+            sectors,
             changed: RefCell::new(changed),
             done: RefCell::default(),
         }
+    }
+
+    /// An empty disk of any size that takes memory only for what is written.
+    pub fn sparse(bytes: u64) -> Overlay<'static> {
+        let sectors = bytes / SECTOR_BYTES as u64;
+        Overlay {
+            base: &[],
+            sectors,
+            changed: RefCell::default(),
+            done: RefCell::default(),
+        }
+    }
+
+    /// What was written, in blocks.
+    pub fn into_blocks(self) -> Blocks {
+        self.changed.into_inner()
     }
 
     fn run(&self, request: Request) -> Vec<u8> {
@@ -39,7 +58,7 @@ impl<'a> Overlay<'a> {
                     let at = sector as usize * SECTOR_BYTES + index * unit;
                     let source = match changed.get(&((at / BLOCK) as u64)) {
                         Some(block) => &block[at % BLOCK..],
-                        None => &self.base[at..],
+                        None => self.base.get(at..).unwrap_or(&[0; BLOCK]),
                     };
                     part.copy_from_slice(&source[..part.len()]);
                 }
@@ -51,7 +70,10 @@ impl<'a> Overlay<'a> {
                     let at = (sector as usize + index) * SECTOR_BYTES;
                     let block = (at / BLOCK) as u64;
                     let start = at / BLOCK * BLOCK;
-                    let old = || self.base[start..start + BLOCK].to_vec();
+                    let old = || match self.base.get(start..start + BLOCK) {
+                        Some(old) => old.to_vec(),
+                        None => vec![0; BLOCK],
+                    };
                     let target = changed.entry(block).or_insert_with(old);
                     target[at % BLOCK..at % BLOCK + part.len()].copy_from_slice(part);
                 }
@@ -81,7 +103,7 @@ impl BlockDevice for Overlay<'_> {
     }
 
     fn capacity(&self) -> u64 {
-        (self.base.len() / SECTOR_BYTES) as u64
+        self.sectors
     }
 
     fn limits(&self) -> Limits {

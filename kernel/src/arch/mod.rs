@@ -29,7 +29,7 @@ pub use back_end::cpu::{
 pub use back_end::interrupt::{GicConfig, enable_line, gic_version, init_gic, init_gic_cpu, send_ipi};
 pub use back_end::mmu::{
     ImageLayout,
-    activate_kernel_table, dma_barrier, empty_table, flush_all, flush_asid, flush_page,
+    activate_kernel_table, dma_barrier, empty_table, extend_boot_map, flush_all, flush_asid, flush_page,
     image_layout, phys_to_virt, publish_tables, virt_to_phys,
 };
 pub use back_end::power::{

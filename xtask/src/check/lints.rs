@@ -1,6 +1,5 @@
 //! Lints by clippy: host crates, and what runs in the machine.
 
-use std::path::Path;
 use std::process::Command;
 
 use crate::build::{flags, packages};
@@ -15,31 +14,23 @@ pub fn findings() -> anyhow::Result<Findings> {
     let mut host = command::host_cargo();
     host.args(["clippy", "--quiet", "--all-targets", "--", "-Dwarnings"]);
     let mut findings = run(&mut host)?;
-    match guest_toolchain() {
-        Some(toolchain) => {
-            findings.extend(run(&mut kernel(&toolchain))?);
-            if let Some(mut programs) = programs(&toolchain)? {
-                findings.extend(run(&mut programs)?);
-            }
-        }
-        None => eprintln!("check: no toolchain for AArch64 with clippy; only host lints ran"),
+    let toolchain = Way::ALL.into_iter().find_map(toolchain::find);
+    let Some((kernel, programs)) = toolchain
+        .as_ref()
+        .and_then(|found| Some((guest_clippy(found)?, guest_clippy(found)?)))
+    else {
+        eprintln!("check: no toolchain for AArch64 with clippy; only host lints ran");
+        return Ok(findings);
+    };
+    findings.extend(run(&mut for_kernel(kernel))?);
+    if let Some(mut programs) = for_programs(programs)? {
+        findings.extend(run(&mut programs)?);
     }
     Ok(findings)
 }
 
-/// A toolchain that compiles for the machine and has clippy beside it.
-fn guest_toolchain() -> Option<Toolchain> {
-    let toolchain = Way::ALL.into_iter().find_map(toolchain::find)?;
-    let has_clippy = match toolchain.way {
-        Way::Distribution => Path::new("/usr/bin/clippy-driver").exists(),
-        Way::Source | Way::Target => true,
-    };
-    has_clippy.then_some(toolchain)
-}
-
-fn kernel(toolchain: &Toolchain) -> Command {
-    let mut cargo = guest_clippy(toolchain);
-    cargo.args([
+fn for_kernel(mut clippy: Command) -> Command {
+    clippy.args([
         "-p",
         "kernel",
         "--lib",
@@ -48,12 +39,11 @@ fn kernel(toolchain: &Toolchain) -> Command {
         "--features",
         "ktest",
     ]);
-    cargo.args(["--target", KERNEL_TARGET, "--", "-Dwarnings"]);
-    cargo
+    clippy.args(["--target", KERNEL_TARGET, "--", "-Dwarnings"]);
+    clippy
 }
 
-fn programs(toolchain: &Toolchain) -> anyhow::Result<Option<Command>> {
-    let mut cargo = guest_clippy(toolchain);
+fn for_programs(mut clippy: Command) -> anyhow::Result<Option<Command>> {
     let packages = packages::all()?;
     let mut names = packages
         .iter()
@@ -63,24 +53,24 @@ fn programs(toolchain: &Toolchain) -> anyhow::Result<Option<Command>> {
     if names.peek().is_none() {
         return Ok(None);
     }
-    cargo.args(["--bins", "--features", "guest"]);
+    clippy.args(["--bins", "--features", "guest"]);
     for name in names {
-        cargo.args(["-p", name]);
+        clippy.args(["-p", name]);
     }
-    cargo.args(["--target", USER_TARGET, "--", "-Dwarnings"]);
-    Ok(Some(cargo))
+    clippy.args(["--target", USER_TARGET, "--", "-Dwarnings"]);
+    Ok(Some(clippy))
 }
 
-fn guest_clippy(toolchain: &Toolchain) -> Command {
-    let mut cargo = toolchain.cargo();
-    cargo.args(["clippy", "--quiet", "--profile", "guest"]);
-    cargo.args(toolchain.library_arguments());
+fn guest_clippy(toolchain: &Toolchain) -> Option<Command> {
+    let mut clippy = toolchain.clippy()?;
+    clippy.args(["--quiet", "--profile", "guest"]);
+    clippy.args(toolchain.library_arguments());
     // Its own folder: lints need no machine code, and a build must not wait.
-    cargo
+    clippy
         .arg("--target-dir")
         .arg(workspace::target().join("lints"));
-    cargo.envs(flags::environment(toolchain));
-    cargo
+    clippy.envs(flags::environment(toolchain));
+    Some(clippy)
 }
 
 /// Runs clippy; its complaints when it has any.

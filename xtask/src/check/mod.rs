@@ -1,5 +1,6 @@
 //! The command `check`: everything about the sources that needs no machine.
 
+mod allocations;
 mod dependencies;
 mod documents;
 mod formatting;
@@ -17,38 +18,52 @@ use crate::arguments::CheckOptions;
 /// What a part found wrong, one line each; empty when all is well.
 type Findings = Vec<String>;
 
+/// What a part does.
+type Run = fn() -> anyhow::Result<Findings>;
+
 /// A part of the check.
 struct Part {
     name: &'static str,
-    run: fn() -> anyhow::Result<Findings>,
+    weight: Weight,
+    run: Run,
 }
 
-const PARTS: [Part; 6] = [
-    Part {
-        name: "fmt",
-        run: formatting::findings,
-    },
-    Part {
-        name: "layers",
-        run: layers::findings,
-    },
-    Part {
-        name: "unsafe",
-        run: unsafe_ledger::findings,
-    },
-    Part {
-        name: "docs",
-        run: documents::findings,
-    },
-    Part {
-        name: "dependencies",
-        run: dependencies::findings,
-    },
-    Part {
-        name: "clippy",
-        run: lints::findings,
-    },
+/// What a finding means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Weight {
+    /// The check fails.
+    Error,
+    /// It is worth a look.
+    Warning,
+}
+
+const PARTS: [Part; 7] = [
+    Part::error("fmt", formatting::findings),
+    Part::error("layers", layers::findings),
+    Part::error("unsafe", unsafe_ledger::findings),
+    Part::error("docs", documents::findings),
+    Part::error("dependencies", dependencies::findings),
+    Part::warning("allocations", allocations::findings),
+    Part::error("clippy", lints::findings),
 ];
+
+impl Part {
+    const fn error(name: &'static str, run: Run) -> Part {
+        Part {
+            name,
+            weight: Weight::Error,
+            run,
+        }
+    }
+
+    const fn warning(name: &'static str, run: Run) -> Part {
+        Part {
+            name,
+            weight: Weight::Warning,
+            run,
+        }
+    }
+}
 
 /// Runs the parts asked for, or all; the exit code is 1 when any found something.
 pub fn check(options: &CheckOptions) -> anyhow::Result<u8> {
@@ -71,12 +86,16 @@ pub fn check(options: &CheckOptions) -> anyhow::Result<u8> {
         let start = Instant::now();
         let findings = (part.run)()?;
         let seconds = start.elapsed().as_secs_f32();
-        let verdict = if findings.is_empty() { "ok" } else { "FAILED" };
+        let verdict = match part.weight {
+            _ if findings.is_empty() => "ok",
+            Weight::Error => "FAILED",
+            Weight::Warning => "warns",
+        };
         println!("check {:<13} {verdict} ({seconds:.1} s)", part.name);
         for finding in &findings {
             println!("  {finding}");
         }
-        failed += usize::from(!findings.is_empty());
+        failed += usize::from(verdict == "FAILED");
     }
     println!(
         "{}",

@@ -17,6 +17,7 @@ pub const PACKAGES: &[&str] = &[
 ];
 
 const CARGO: &str = "/usr/bin/cargo";
+const CLIPPY: &str = "/usr/bin/cargo-clippy";
 const RUSTC: &str = "/usr/bin/rustc";
 const LIBRARY_LOCK: &str = "/usr/lib/rustlib/src/rust/library/Cargo.lock";
 
@@ -53,7 +54,23 @@ pub fn linker() -> Option<PathBuf> {
 ///
 /// Alone it would take `rustc` from the path, where rustup's may come first.
 pub fn cargo() -> Command {
-    let mut cargo = command::program(CARGO);
+    held_to_usr_bin(CARGO)
+}
+
+/// `cargo clippy`; by way of cargo it would be looked up on the path as well.
+pub fn clippy() -> Command {
+    let mut clippy = held_to_usr_bin(CLIPPY);
+    clippy.arg("clippy");
+    clippy
+}
+
+/// Whether the package with clippy is there.
+pub fn has_clippy() -> bool {
+    Path::new(CLIPPY).exists()
+}
+
+fn held_to_usr_bin(program: &str) -> Command {
+    let mut cargo = command::program(program);
     command::forget_outer_build(&mut cargo);
     cargo
         .env("RUSTC", RUSTC)

@@ -85,10 +85,27 @@ impl fmt::Display for Toolchain {
 impl Toolchain {
     /// A cargo command that compiles with this toolchain.
     pub fn cargo(&self) -> Command {
-        let mut cargo = match self.way {
+        self.prepared(match self.way {
             Way::Source | Way::Target => command::host_cargo(),
             Way::Distribution => distribution::cargo(),
+        })
+    }
+
+    /// `cargo clippy` of this toolchain, when it has it.
+    pub fn clippy(&self) -> Option<Command> {
+        let command = match self.way {
+            Way::Source | Way::Target => {
+                let mut cargo = command::host_cargo();
+                cargo.arg("clippy");
+                cargo
+            }
+            Way::Distribution if distribution::has_clippy() => distribution::clippy(),
+            Way::Distribution => return None,
         };
+        Some(self.prepared(command))
+    }
+
+    fn prepared(&self, mut cargo: Command) -> Command {
         cargo.env_remove("RUSTFLAGS");
         cargo.env("RUSTC_BOOTSTRAP", "1");
         if let Some(linker) = &self.linker {

@@ -243,10 +243,12 @@ boot_mmu_on:
 
 .section .bss
 .balign 4096
+.global boot_l1_phys
 boot_l0_low:    .skip 4096
 boot_l1_low:    .skip 4096
 boot_l0_high:   .skip 4096
-boot_l1_phys:   .skip 4096
+boot_l1_phys:
+    .skip 4096
 boot_l1_image:  .skip 4096
 boot_l2_image:  .skip 4096
 .balign 32768

@@ -18,6 +18,31 @@ pub struct BootInfo {
     pub entry_level: u64,
 }
 
+impl BootInfo {
+    /// Largest device tree that is read.
+    const TREE_BYTES_MAX: usize = 2 << 20;
+
+    /// The device tree as bytes; empty where there is none.
+    pub fn device_tree_blob(&self) -> &'static [u8] {
+        /// First word of a tree, big endian; its size follows.
+        const MAGIC: u32 = 0xd00d_feed;
+        let pointer = mmu::phys_to_virt(self.device_tree);
+        if self.device_tree == 0 || !self.device_tree.is_multiple_of(8) {
+            return &[];
+        }
+        // SAFETY: the boot tables map the GiB of the tree, which the boot loader has put
+        // into memory that nobody else uses; the size is bounded before it is believed.
+        unsafe {
+            let magic = u32::from_be(pointer.cast::<u32>().read());
+            let size = u32::from_be(pointer.cast::<u32>().add(1).read()) as usize;
+            if magic != MAGIC || size > Self::TREE_BYTES_MAX {
+                return &[];
+            }
+            core::slice::from_raw_parts(pointer, size)
+        }
+    }
+}
+
 unsafe extern "Rust" {
     /// The kernel proper; defined by the binary.
     safe fn kernel_main(info: BootInfo) -> !;

@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use aarch64_cpu::asm::barrier::{ISH, ISHST, SY, dsb, isb};
 use aarch64_cpu::registers::{ReadWriteable, SCTLR_EL1, TTBR0_EL1, TTBR1_EL1, Writeable};
 
-use crate::arch::{IMAGE_BASE, KERNEL_STACKS_BASE, PHYS_MAP_BASE};
+use crate::arch::{Descriptor, IMAGE_BASE, KERNEL_STACKS_BASE, MemoryType, PHYS_MAP_BASE, PageFlags};
 
 static IMAGE_PHYS: AtomicU64 = AtomicU64::new(0);
 static KERNEL_TABLE: AtomicU64 = AtomicU64::new(0);
@@ -76,6 +76,22 @@ pub fn image_layout() -> ImageLayout {
         end: &raw const __image_end as u64,
         phys: IMAGE_PHYS.load(Ordering::Relaxed),
     }
+}
+
+/// Adds all memory to the physical map of the boot tables, a GiB at a time, so that the
+/// final tables can be built anywhere in it.
+pub fn extend_boot_map(start: u64, end: u64) {
+    unsafe extern "C" {
+        static boot_l1_phys: [AtomicU64; 512];
+    }
+    const GIB: u64 = 1 << 30;
+    for block in (start / GIB)..end.div_ceil(GIB).min(512) {
+        let entry = Descriptor::block(block * GIB, MemoryType::Normal, PageFlags::WRITE);
+        // SAFETY: the boot table is in .bss; entries are written whole, and an entry that
+        // is there already maps the same block the same way.
+        unsafe { boot_l1_phys[block as usize].store(entry.0, Ordering::Relaxed) };
+    }
+    publish_tables();
 }
 
 /// Switches to the kernel's final table, and with it to write-xor-execute.

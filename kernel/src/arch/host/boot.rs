@@ -11,6 +11,13 @@ pub struct BootInfo {
     pub entry_level: u64,
 }
 
+impl BootInfo {
+    /// No device tree.
+    pub fn device_tree_blob(&self) -> &'static [u8] {
+        &[]
+    }
+}
+
 /// As on the machine.
 #[derive(Clone, Copy, Debug)]
 pub struct CpuStart {

@@ -68,3 +68,6 @@ pub fn flush_all() {}
 pub fn flush_asid(_asid: u16) {}
 /// Nothing to flush.
 pub fn flush_page(_asid: u16, _address: u64) {}
+
+/// Nothing to map.
+pub fn extend_boot_map(_start: u64, _end: u64) {}

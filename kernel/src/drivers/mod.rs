@@ -1,0 +1,22 @@
+//! Devices: finding them in the device tree, and the drivers behind the traits of the
+//! layers below.
+
+mod device_tree;
+mod entropy;
+#[allow(unsafe_code, reason = "firmware configuration by DMA")]
+mod fw_cfg;
+mod irq;
+#[allow(unsafe_code, reason = "device registers")]
+mod mmio;
+mod pl011;
+mod pl031;
+#[allow(unsafe_code, reason = "queues shared with devices")]
+mod virtio;
+
+pub use device_tree::{Device, Interrupt, Machine, read_machine};
+pub use entropy::{EntropyError, add_entropy, fill_random, random_u64};
+pub use fw_cfg::read_fw_cfg_file;
+pub use irq::{handle_irq, register_irq};
+pub use pl011::Pl011;
+pub use pl031::read_rtc_seconds;
+pub use virtio::{VirtioBlk, VirtioError, VirtioKind, probe_virtio, read_virtio_rng};

@@ -1,0 +1,246 @@
+//! Mounting a volume: which superblock holds, and what it leads to.
+//!
+//! All six superblock slots are read. The newest valid one whose root tree and whose
+//! roots of subvolumes can be read is taken; older ones are the way back when the
+//! newest state is damaged. Bitmaps and the trees below are read when needed.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use zerocopy::FromBytes;
+
+use super::btree::{Tree, Visit};
+use super::disk::Disk;
+use super::error::{Error, Result, corrupt};
+use super::layout::geometry::{PLACES, SLOTS};
+use super::layout::group::GroupItem;
+use super::layout::superblock::{STATE_NEEDS_CHECK, Superblock, Unusable};
+use super::layout::{BLOCK_BYTES, Geometry, ItemKind, Key, NodePointer, owner};
+use super::node_cache::NodeCache;
+use super::options::MountOptions;
+use super::space::{Group, Space};
+use super::store::{Statistics, Store};
+use super::volume::Volume;
+use crate::block::BlockDevice;
+
+/// Least number of nodes in the cache: some ways from root to leaf.
+const CACHE_NODES_MIN: usize = 64;
+
+impl<D: BlockDevice> Volume<D> {
+    /// Mounts the volume on a device; an error gives the device back.
+    pub fn mount(device: D, options: &MountOptions) -> core::result::Result<Volume<D>, (D, Error)> {
+        let mut disk = Disk::new(device);
+        let candidates = match find_superblocks(&mut disk) {
+            Ok(candidates) => candidates,
+            Err(error) => return Err((disk.into_device(), error)),
+        };
+        let newest = candidates
+            .first()
+            .map_or(0, |superblock| superblock.generation.get());
+        let mut first_error = Error::NotViperFs;
+        let skipped = usize::from(options.rollback.min(1));
+        for (index, superblock) in candidates.into_iter().enumerate().skip(skipped) {
+            match open(disk, superblock, newest, options) {
+                Ok(mut volume) => {
+                    // A state that was not the newest is written to only when the
+                    // newest was beyond use.
+                    volume.store.read_only |= skipped > 0;
+                    volume.store.needs_check |= index > skipped;
+                    return match volume.finish_mount() {
+                        Ok(()) => Ok(volume),
+                        Err(error) => Err((volume.store.disk.into_device(), error)),
+                    };
+                }
+                Err((back, error)) => {
+                    disk = back;
+                    if first_error == Error::NotViperFs {
+                        first_error = error;
+                    }
+                }
+            }
+        }
+        Err((disk.into_device(), first_error))
+    }
+
+    fn finish_mount(&mut self) -> Result<()> {
+        if self.store.read_only {
+            return Ok(());
+        }
+        // Damage in the way of the clean-up leaves the orphans for the next mount.
+        match self.reap_orphans() {
+            Err(Error::Corrupt { .. } | Error::NoSpace) => {
+                self.store.needs_check = true;
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+/// Valid superblocks, the newest first, one for each generation.
+pub(super) fn find_superblocks<D: BlockDevice>(disk: &mut Disk<D>) -> Result<Vec<Superblock>> {
+    let mut found: Vec<Superblock> = Vec::new();
+    let mut unsupported = false;
+    let blocks = disk.blocks();
+    for place in 0..PLACES {
+        // A superblock says where the later places are; without one, the size of the
+        // device does.
+        let total = found
+            .first()
+            .map_or(blocks, |superblock| superblock.total_blocks.get());
+        let Some(geometry) = Geometry::new(total, BLOCK_BYTES) else {
+            continue;
+        };
+        let first = geometry.superblock(place, 0);
+        let Ok(bytes) = disk.read(first, SLOTS as usize) else {
+            continue;
+        };
+        for block in bytes.chunks(BLOCK_BYTES) {
+            match Superblock::decode(block) {
+                Ok(superblock) if superblock.geometry(blocks).is_ok() => found.push(superblock),
+                Err(Unusable::Unsupported) => unsupported = true,
+                _ => {}
+            }
+        }
+    }
+    if found.is_empty() && unsupported {
+        return Err(Error::Unsupported("a newer version of this system"));
+    }
+    if found.is_empty() {
+        return Err(Error::NotViperFs);
+    }
+    found.sort_by_key(|superblock| core::cmp::Reverse(superblock.generation.get()));
+    found.dedup_by_key(|superblock| superblock.generation.get());
+    Ok(found)
+}
+
+/// Opens the state a superblock describes.
+fn open<D: BlockDevice>(
+    disk: Disk<D>,
+    superblock: Superblock,
+    newest: u64,
+    options: &MountOptions,
+) -> core::result::Result<Volume<D>, (Disk<D>, Error)> {
+    let Ok(geometry) = superblock.geometry(disk.blocks()) else {
+        return Err((disk, Error::NotViperFs));
+    };
+    let mounted = superblock.generation.get();
+    // Never write into the slot of the state that was mounted.
+    let Some(next) = newest
+        .checked_add(1)
+        .map(|next| next + ((next ^ mounted) & 1 ^ 1))
+    else {
+        return Err((
+            disk,
+            Error::Corrupt {
+                block: 0,
+                why: "the generation is at its end",
+            },
+        ));
+    };
+    let read_only =
+        options.read_only || disk.is_read_only() || superblock.features_read_only.get() != 0;
+    let mut store = Store {
+        disk,
+        geometry,
+        uuid32: uuid32(&superblock.uuid),
+        cache: NodeCache::new((options.cache_bytes / geometry.node_bytes).max(CACHE_NODES_MIN)),
+        space: Space::new(geometry, Vec::new(), options.keep_generations),
+        generation: next,
+        read_only,
+        needs_check: superblock.state.get() & STATE_NEEDS_CHECK != 0,
+        changes: 0,
+        statistics: Statistics::default(),
+    };
+    let root_tree = Tree {
+        root: superblock.root_tree,
+        owner: owner::ROOT_TREE,
+    };
+    let opened = read_root_tree(&mut store, &root_tree, options);
+    let label = match opened {
+        Ok(label) => label,
+        Err(error) => return Err((store.disk, error)),
+    };
+    let mut volume = Volume {
+        store,
+        root_tree,
+        files: Tree {
+            root: NodePointer::default(),
+            owner: owner::MAIN_SUBVOLUME,
+        },
+        superblock,
+        next_ino: 0,
+        inodes: 0,
+        label,
+        held: Default::default(),
+        changed: false,
+        now_ns: superblock.commit_ns.get(),
+    };
+    match volume.open_subvolume() {
+        Ok(()) => Ok(volume),
+        Err(error) => Err((volume.store.disk, error)),
+    }
+}
+
+/// First bytes of a volume's number, as they stand in its nodes.
+pub(super) fn uuid32(uuid: &[u8; 16]) -> u32 {
+    let [a, b, c, d, ..] = *uuid;
+    u32::from_le_bytes([a, b, c, d])
+}
+
+/// Reads groups and label.
+fn read_root_tree<D: BlockDevice>(
+    store: &mut Store<D>,
+    root_tree: &Tree,
+    options: &MountOptions,
+) -> Result<String> {
+    let geometry = store.geometry;
+    let mut groups = Vec::new();
+    let mut label = String::new();
+    let mut broken = false;
+    store.scan(root_tree, Key::MIN, |key, value| {
+        if key.is(ItemKind::Group) {
+            let item = GroupItem::read_from_bytes(value).ok();
+            let group = item.as_ref().and_then(Group::from_item);
+            match group {
+                Some(group) if key.oid == groups.len() as u64 => groups.push(group),
+                _ => broken = true,
+            }
+        } else if key.is(ItemKind::Label) {
+            let end = value
+                .iter()
+                .position(|byte| *byte == 0)
+                .unwrap_or(value.len());
+            label = String::from_utf8_lossy(value.get(..end).unwrap_or(&[])).into_owned();
+        }
+        if broken || groups.len() > geometry.groups {
+            Visit::Stop
+        } else {
+            Visit::Continue
+        }
+    })?;
+    if broken || groups.len() != geometry.groups {
+        return corrupt(root_tree.root.addr0.get(), "the list of groups is wrong");
+    }
+    store.space = Space::new(geometry, groups, options.keep_generations);
+    Ok(label)
+}
+
+impl<D: BlockDevice> Volume<D> {
+    fn open_subvolume(&mut self) -> Result<()> {
+        let block = self.root_tree.root.addr0.get();
+        let item = self.subvolume_item()?;
+        let item = item.ok_or(Error::Corrupt {
+            block,
+            why: "the subvolume is missing",
+        })?;
+        self.files.root = item.root;
+        self.next_ino = item.next_ino.get();
+        self.inodes = item.used.inodes.get();
+        if self.next_ino <= super::layout::ROOT_INO {
+            return corrupt(block, "the subvolume has a wrong next inode");
+        }
+        self.store.height(&self.files)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,144 @@
+//! Taking blocks back, and what a commit does to them.
+
+use super::{Group, KEEP_GENERATIONS, Run, Space};
+use crate::block::BlockDevice;
+use crate::fs::viperfs::disk::Disk;
+use crate::fs::viperfs::error::Result;
+
+impl Space {
+    /// Frees a run: at once when it was given out in this generation, else deferred.
+    pub fn free(&mut self, run: Run) {
+        if !self.geometry.is_allocatable(run.start, run.len) {
+            self.inconsistent = true;
+            return;
+        }
+        let mut deferred: Option<Run> = None;
+        for block in run.start..run.start + u64::from(run.len) {
+            if self.free_fresh(block) {
+                self.freed.extend(deferred.take());
+                continue;
+            }
+            match &mut deferred {
+                Some(run) => run.len += 1,
+                None => {
+                    deferred = Some(Run {
+                        start: block,
+                        len: 1,
+                    })
+                }
+            }
+        }
+        self.freed.extend(deferred);
+        if self.keep == 0 {
+            self.forget_deferral();
+        }
+    }
+
+    /// Clears what was freed in the bitmaps that the commit will write; reads the
+    /// groups it needs. Returns whether there was anything.
+    pub fn apply_frees<D: BlockDevice>(&mut self, disk: &mut Disk<D>) -> Result<bool> {
+        let any = !self.freed.is_empty();
+        for index in 0..self.freed.len() {
+            let Some(run) = self.freed.get(index).copied() else {
+                break;
+            };
+            if let Some((group, _)) = self.geometry.locate(run.start) {
+                self.load(disk, group)?;
+            }
+            self.clear_used(run);
+        }
+        self.cleared.append(&mut self.freed);
+        Ok(any)
+    }
+
+    /// The next commit's bitmaps are durable: what was freed a generation ago may be
+    /// given out, and what was given out is no longer fresh.
+    pub fn committed(&mut self) {
+        let released = core::mem::take(&mut self.held);
+        self.held = core::mem::take(&mut self.cleared);
+        if self.keep < KEEP_GENERATIONS {
+            let early = core::mem::take(&mut self.held);
+            early.into_iter().for_each(|run| self.release_busy(run));
+        }
+        released.into_iter().for_each(|run| self.release_busy(run));
+        self.first_generation = false;
+        for index in core::mem::take(&mut self.dirty) {
+            let Some(group) = self.groups.get_mut(index) else {
+                continue;
+            };
+            group.dirty = false;
+            group.touched = false;
+            if let Some(maps) = &mut group.maps {
+                maps.fresh.clear_all();
+            }
+        }
+    }
+
+    pub(super) fn release_busy(&mut self, run: Run) {
+        let mut released = 0;
+        self.for_each_bit(run, |group, bit| {
+            if let Some(maps) = &mut group.maps
+                && !maps.used.get(bit)
+                && maps.busy.put(bit, false)
+            {
+                released += 1;
+            }
+        });
+        self.available += released;
+    }
+
+    pub(super) fn for_each_bit(&mut self, run: Run, mut visit: impl FnMut(&mut Group, usize)) {
+        for block in run.start..run.start.saturating_add(u64::from(run.len)) {
+            if let Some((index, bit)) = self.geometry.locate(block)
+                && let Some(group) = self.groups.get_mut(index)
+            {
+                visit(group, bit);
+            }
+        }
+    }
+
+    /// Frees a block that no durable state knows; `false` when one does.
+    fn free_fresh(&mut self, block: u64) -> bool {
+        let Some((index, bit)) = self.geometry.locate(block) else {
+            return false;
+        };
+        let Some(group) = self.groups.get_mut(index) else {
+            return false;
+        };
+        let Some(maps) = &mut group.maps else {
+            return false;
+        };
+        if !maps.fresh.put(bit, false) {
+            return false;
+        }
+        maps.used.put(bit, false);
+        maps.busy.put(bit, false);
+        group.free += 1;
+        self.available += 1;
+        true
+    }
+
+    fn clear_used(&mut self, run: Run) {
+        let mut unused = false;
+        self.for_each_bit(run, |group, bit| {
+            let Some(maps) = &mut group.maps else { return };
+            if maps.used.put(bit, false) {
+                group.free += 1;
+                group.dirty = true;
+            } else {
+                unused = true;
+            }
+        });
+        self.note_dirty(run.start);
+        self.inconsistent |= unused;
+    }
+
+    /// What a careless allocator would do; only tests ask for it, to see that the
+    /// crash checker finds it.
+    fn forget_deferral(&mut self) {
+        for run in core::mem::take(&mut self.freed) {
+            self.clear_used(run);
+            self.release_busy(run);
+        }
+    }
+}

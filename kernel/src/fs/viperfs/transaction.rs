@@ -1,0 +1,146 @@
+//! Running operations inside the current transaction.
+//!
+//! Every change goes through [`Volume::change`]: it makes room in the caches, reserves
+//! what the operation may need at worst, runs it, and deals with a failure in the
+//! middle. All operations since the last commit form one transaction.
+
+use super::error::{Error, Result};
+use super::layout::BLOCK_BYTES;
+use super::volume::Volume;
+use crate::block::BlockDevice;
+
+/// Share of the volume that only deletion may use.
+const KEPT_BACK_SHARE: u64 = 64;
+/// Its least size in blocks (2 MiB), as long as that is no large part of the volume.
+const KEPT_BACK_BLOCKS_MIN: u64 = (2 << 20) / BLOCK_BYTES as u64;
+/// Dirty nodes that never force a commit.
+const DIRTY_NODES_MIN: usize = 32;
+
+/// What an operation needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Need {
+    /// Items it puts or removes in the tree of files.
+    pub items: usize,
+    /// Data blocks it takes.
+    pub data_blocks: u64,
+    /// Whether it frees space in the end and may use what is kept back.
+    pub frees: bool,
+}
+
+impl Need {
+    /// So many items.
+    pub fn items(items: usize) -> Need {
+        Need {
+            items,
+            data_blocks: 0,
+            frees: false,
+        }
+    }
+
+    /// So many items of an operation that frees space.
+    pub fn to_free(items: usize) -> Need {
+        Need {
+            items,
+            data_blocks: 0,
+            frees: true,
+        }
+    }
+}
+
+impl<D: BlockDevice> Volume<D> {
+    /// Runs one operation of the transaction.
+    pub(super) fn change<R>(
+        &mut self,
+        need: Need,
+        now_ns: u64,
+        operation: impl FnOnce(&mut Self) -> Result<R>,
+    ) -> Result<R> {
+        self.begin(need)?;
+        self.now_ns = self.now_ns.max(now_ns);
+        let before = self.store.changes;
+        let outcome = operation(self);
+        let changed = self.store.changes != before;
+        self.changed |= changed;
+        if let Err(error) = &outcome
+            && changed
+            && matches!(
+                error,
+                Error::Io { .. } | Error::Corrupt { .. } | Error::NoSpace
+            )
+        {
+            // Half an operation must never become durable.
+            self.store.read_only = true;
+        }
+        outcome
+    }
+
+    /// Room for an operation that only reads.
+    pub(super) fn begin_read(&mut self) {
+        self.store.cache.trim();
+    }
+
+    /// Blocks that only deletion may use.
+    pub(super) fn kept_back(&self) -> u64 {
+        let total = self.store.geometry.total_blocks;
+        (total / KEPT_BACK_SHARE).max(KEPT_BACK_BLOCKS_MIN.min(total / 8))
+    }
+
+    fn begin(&mut self, need: Need) -> Result<()> {
+        if self.store.read_only {
+            return Err(Error::ReadOnly);
+        }
+        self.store.cache.trim();
+        let dirty_max = (self.store.cache.budget_nodes() / 4).max(DIRTY_NODES_MIN);
+        if self.store.cache.dirty_nodes() > dirty_max {
+            self.commit()?;
+        }
+        // Freed blocks come back after two commits; more would not help.
+        for _ in 0..2 {
+            match self.reserve(need) {
+                Err(Error::NoSpace) if self.store.space.pending() > 0 => self.commit()?,
+                outcome => return outcome,
+            }
+        }
+        self.reserve(need)
+    }
+
+    fn reserve(&mut self, need: Need) -> Result<()> {
+        if let Some(group) = self.store.space.damaged_group() {
+            self.rebuild_group(group)?;
+        }
+        let height = self.store.height(&self.files)?;
+        // Worst case of an item: the way down, a split on each level, and a new root.
+        let for_commit = self.commit_nodes()?;
+        let nodes = need.items * (2 * height + 4) + for_commit;
+        let kept_back = self.kept_back();
+        let store = &mut self.store;
+        // Deletion leaves what two commits need, after which its blocks come back.
+        let two_commits = 4 * for_commit as u64 * u64::from(store.geometry.node_blocks());
+        let keep_back = if need.frees {
+            two_commits
+        } else {
+            kept_back.max(two_commits)
+        };
+        store
+            .space
+            .reserve(&mut store.disk, nodes, need.data_blocks, keep_back)
+    }
+
+    /// Makes sure that a commit does not fail for want of a node.
+    pub(super) fn reserve_commit(&mut self) -> Result<()> {
+        let nodes = self.commit_nodes()?;
+        self.store.space.reserve(&mut self.store.disk, nodes, 0, 0)
+    }
+
+    /// Nodes that the commit itself may have to copy.
+    fn commit_nodes(&mut self) -> Result<usize> {
+        let height = self.store.height(&self.root_tree)? + 1;
+        // The subvolume, and groups that the operation or the commit is the first to touch.
+        let items = 4 + self
+            .store
+            .space
+            .groups_to_write()
+            .min(self.store.geometry.groups);
+        Ok(items.min(self.store.geometry.groups + 1) * height + 2)
+    }
+}

@@ -1,0 +1,344 @@
+//! Writing files.
+//!
+//! Small files live in their inode's neighbourhood as inline extents. Everything else
+//! goes to new blocks, in whole blocks: the old ones stay until the commit is durable.
+//! Only blocks that were given out since the last commit are written over.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::error::{Error, Result};
+use super::extent_map::{Content, FileExtent};
+use super::layout::checksum::data_sum;
+use super::layout::extent::{EXTENT_BYTES_MAX, INLINE_BYTES_MAX, SUM_BYTES};
+use super::layout::inode::{DiskTime, InodeItem};
+use super::layout::{BLOCK_BYTES, FILE_BYTES_MAX, ItemKind, Key};
+use super::space::Run;
+use super::transaction::Need;
+use super::volume::Volume;
+use crate::block::BlockDevice;
+
+const BLOCK: u64 = BLOCK_BYTES as u64;
+/// Leaves that one chunk may touch: extents of 128 KiB and the inode.
+const CHUNK_ITEMS: usize = 5;
+
+impl<D: BlockDevice> Volume<D> {
+    /// Writes to a file, which grows as needed, and returns the number of bytes.
+    ///
+    /// Each 128 KiB is one step; when a later step fails the answer is what was
+    /// written before.
+    pub fn write(&mut self, ino: u64, offset: u64, data: &[u8], now_ns: u64) -> Result<usize> {
+        let end = offset
+            .checked_add(data.len() as u64)
+            .filter(|end| *end <= FILE_BYTES_MAX);
+        end.ok_or(Error::TooLarge)?;
+        let mut done = 0;
+        while done < data.len() || data.is_empty() {
+            let start = offset + done as u64;
+            let step =
+                (EXTENT_BYTES_MAX - start % EXTENT_BYTES_MAX).min((data.len() - done) as u64);
+            let chunk = data.get(done..done + step as usize).unwrap_or(&[]);
+            match self.write_step(ino, start, chunk, now_ns) {
+                Ok(()) => done += chunk.len(),
+                Err(error) if done == 0 => return Err(error),
+                Err(_) => break,
+            }
+            if data.is_empty() {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_step(&mut self, ino: u64, start: u64, chunk: &[u8], now_ns: u64) -> Result<()> {
+        let need = Need {
+            items: CHUNK_ITEMS,
+            data_blocks: blocks_of(start, chunk),
+            frees: false,
+        };
+        self.change(need, now_ns, |volume| {
+            let mut item = volume.file(ino)?;
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            volume.write_chunk(ino, &mut item, start, chunk)?;
+            item.size = item.size.get().max(start + chunk.len() as u64).into();
+            item.modify = DiskTime::from_ns(now_ns);
+            item.change = item.modify;
+            volume.put_inode(ino, &item)
+        })
+    }
+
+    /// Puts bytes into a file and counts its blocks; leaves the size to the caller.
+    pub(super) fn write_chunk(
+        &mut self,
+        ino: u64,
+        item: &mut InodeItem,
+        start: u64,
+        chunk: &[u8],
+    ) -> Result<()> {
+        let (from, to) = block_range(start, chunk);
+        // One byte more to the left finds the extent that a new one may continue.
+        let old = self.extents(ino, from.saturating_sub(1), to, usize::MAX)?;
+        let size = item.size.get().max(start + chunk.len() as u64);
+        let inline = match old.first().map(|extent| &extent.content) {
+            None => size <= INLINE_BYTES_MAX as u64,
+            Some(Content::Inline(_)) => size <= INLINE_BYTES_MAX as u64,
+            Some(Content::Blocks { .. }) => false,
+        };
+        if inline {
+            return self.write_inline(ino, &old, start, chunk);
+        }
+        let bytes = self.merge_with_old(ino, item, from, to, start, chunk)?;
+        let sums = sums_of(&bytes);
+        if let Some(run) = self.rewritable(&old, from, to) {
+            return self.rewrite(ino, &old, (from, run), bytes, &sums);
+        }
+        let new = self.write_blocks(from, bytes, &sums)?;
+        let before: Vec<FileExtent> = old.iter().filter(|e| e.end() > from).cloned().collect();
+        let freed = self.drop_range(ino, &before, from, to)?;
+        let mut last = old.into_iter().find(|extent| extent.end() == from);
+        let mut added = 0;
+        let mut grown = false;
+        for extent in new {
+            added += extent.blocks();
+            if last.as_mut().is_some_and(|last| last.join(&extent)) {
+                grown = true;
+                continue;
+            }
+            // The extent before the range is put only when it has grown.
+            if let Some(done) = last.replace(extent).filter(|_| grown) {
+                self.put_extent(ino, &done)?;
+            }
+            grown = true;
+        }
+        if let Some(last) = last.filter(|_| grown) {
+            self.put_extent(ino, &last)?;
+        }
+        item.blocks = (item.blocks.get() + added).saturating_sub(freed).into();
+        Ok(())
+    }
+
+    fn write_inline(
+        &mut self,
+        ino: u64,
+        old: &[FileExtent],
+        start: u64,
+        chunk: &[u8],
+    ) -> Result<()> {
+        let mut bytes = match old.first().map(|extent| &extent.content) {
+            Some(Content::Inline(bytes)) => bytes.clone(),
+            _ => Vec::new(),
+        };
+        let end = start as usize + chunk.len();
+        bytes.resize(bytes.len().max(end), 0);
+        if let Some(room) = bytes.get_mut(start as usize..end) {
+            room.copy_from_slice(chunk);
+        }
+        self.put_extent(
+            ino,
+            &FileExtent {
+                offset: 0,
+                content: Content::Inline(bytes),
+            },
+        )
+    }
+
+    /// Whole blocks with the chunk in them and, around it, what was there before.
+    fn merge_with_old(
+        &mut self,
+        ino: u64,
+        item: &InodeItem,
+        from: u64,
+        to: u64,
+        start: u64,
+        chunk: &[u8],
+    ) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; (to - from) as usize];
+        let end = start + chunk.len() as u64;
+        let size = item.size.get();
+        let mut edges = Vec::new();
+        if start > from && from < size {
+            edges.push(from);
+        }
+        let last = to - BLOCK;
+        if end < to && end < size && !edges.contains(&last) {
+            edges.push(last);
+        }
+        for edge in edges {
+            let at = (edge - from) as usize;
+            if let Some(room) = bytes.get_mut(at..at + BLOCK_BYTES) {
+                self.read_window(ino, edge, room)?;
+            }
+        }
+        let at = (start - from) as usize;
+        if let Some(room) = bytes.get_mut(at..at + chunk.len()) {
+            room.copy_from_slice(chunk);
+        }
+        Ok(bytes)
+    }
+
+    /// Blocks that hold the whole range and that no durable state knows.
+    fn rewritable(&self, old: &[FileExtent], from: u64, to: u64) -> Option<Run> {
+        let extent = old
+            .iter()
+            .find(|extent| extent.offset <= from && extent.end() >= to)?;
+        let run = extent.cut(from, to)?.run()?;
+        self.store.space.is_fresh(run).then_some(run)
+    }
+
+    fn rewrite(
+        &mut self,
+        ino: u64,
+        old: &[FileExtent],
+        (from, run): (u64, Run),
+        bytes: Vec<u8>,
+        new_sums: &[u8],
+    ) -> Result<()> {
+        self.store.disk.write(run.start, bytes)?;
+        let covering = old
+            .iter()
+            .find(|extent| extent.offset <= from && extent.end() > from);
+        let Some(mut extent) = covering.cloned() else {
+            return Ok(());
+        };
+        let at = ((from - extent.offset) / BLOCK) as usize * SUM_BYTES;
+        if let Content::Blocks { sums, .. } = &mut extent.content
+            && let Some(room) = sums.get_mut(at..at + new_sums.len())
+        {
+            room.copy_from_slice(new_sums);
+        }
+        self.put_extent(ino, &extent)
+    }
+
+    /// Writes blocks to new places; nothing is taken when it fails.
+    fn write_blocks(&mut self, from: u64, bytes: Vec<u8>, sums: &[u8]) -> Result<Vec<FileExtent>> {
+        let mut left = (bytes.len() / BLOCK_BYTES) as u32;
+        let mut runs: Vec<Run> = Vec::new();
+        while left > 0 {
+            match self.store.space.take_data(left) {
+                Ok(run) => {
+                    left -= run.len.min(left);
+                    runs.push(run);
+                }
+                Err(error) => {
+                    runs.into_iter().for_each(|run| self.store.space.free(run));
+                    return Err(error);
+                }
+            }
+        }
+        let generation = self.store.generation;
+        let mut extents = Vec::with_capacity(runs.len());
+        let mut rest = bytes;
+        let mut sums = sums;
+        let mut offset = from;
+        for run in &runs {
+            let tail = rest.split_off((run.len as usize * BLOCK_BYTES).min(rest.len()));
+            if let Err(error) = self
+                .store
+                .disk
+                .write(run.start, core::mem::replace(&mut rest, tail))
+            {
+                runs.iter().for_each(|run| self.store.space.free(*run));
+                return Err(error);
+            }
+            let (own, others) = sums.split_at((run.len as usize * SUM_BYTES).min(sums.len()));
+            sums = others;
+            let content = Content::Blocks {
+                block: run.start,
+                generation,
+                sums: own.to_vec(),
+            };
+            extents.push(FileExtent { offset, content });
+            offset += u64::from(run.len) * BLOCK;
+        }
+        Ok(extents)
+    }
+
+    /// Changes the length of a file: cuts it, or lengthens it with zeros.
+    pub fn truncate(&mut self, ino: u64, size: u64, now_ns: u64) -> Result<()> {
+        if size > FILE_BYTES_MAX {
+            return Err(Error::TooLarge);
+        }
+        let old_size = self.file(ino)?.size.get();
+        let cut = size < old_size;
+        let need = Need {
+            items: CHUNK_ITEMS + 2,
+            data_blocks: 1,
+            frees: cut,
+        };
+        let rest = self.change(need, now_ns, |volume| {
+            let mut item = volume.file(ino)?;
+            let mut rest = false;
+            if cut {
+                volume.zero_tail(ino, &mut item, size)?;
+                rest = volume.cut_extents(ino, &mut item, size)?;
+            }
+            item.size = size.into();
+            item.modify = DiskTime::from_ns(now_ns);
+            item.change = item.modify;
+            if rest {
+                volume.put_orphan(ino)?;
+            }
+            volume.put_inode(ino, &item)?;
+            Ok(rest)
+        })?;
+        if rest {
+            self.finish_truncate(ino)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Clears what lies behind the new end in its last block: should the file grow
+    /// again, zeros are read there.
+    fn zero_tail(&mut self, ino: u64, item: &mut InodeItem, size: u64) -> Result<()> {
+        let end = size.next_multiple_of(BLOCK).min(item.size.get());
+        if size == end {
+            return Ok(());
+        }
+        let from = size & !(BLOCK - 1);
+        let Some(extent) = self.extents(ino, from, from + 1, 1)?.pop() else {
+            return Ok(());
+        };
+        match extent.content {
+            Content::Blocks { .. } => {
+                self.write_chunk(ino, item, size, &vec![0; (end - size) as usize])
+            }
+            Content::Inline(mut bytes) if bytes.len() as u64 > size && size > 0 => {
+                bytes.truncate(size as usize);
+                self.put_extent(
+                    ino,
+                    &FileExtent {
+                        offset: 0,
+                        content: Content::Inline(bytes),
+                    },
+                )
+            }
+            // An empty inline extent does not exist.
+            Content::Inline(bytes) if bytes.len() as u64 > size => self
+                .store
+                .remove(&mut self.files, &Key::new(ino, ItemKind::Extent, 0)),
+            Content::Inline(_) => Ok(()),
+        }
+    }
+}
+
+fn block_range(start: u64, chunk: &[u8]) -> (u64, u64) {
+    (
+        start & !(BLOCK - 1),
+        (start + chunk.len() as u64).next_multiple_of(BLOCK),
+    )
+}
+
+fn blocks_of(start: u64, chunk: &[u8]) -> u64 {
+    let (from, to) = block_range(start, chunk);
+    (to - from) / BLOCK
+}
+
+fn sums_of(bytes: &[u8]) -> Vec<u8> {
+    bytes
+        .chunks(BLOCK_BYTES)
+        .flat_map(|block| data_sum(block).to_le_bytes())
+        .collect()
+}

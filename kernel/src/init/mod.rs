@@ -1,0 +1,110 @@
+//! Boot order, from the first Rust code to the first program.
+#![forbid(unsafe_code)]
+
+mod cpus;
+mod hooks;
+mod options;
+mod serial;
+
+use crate::arch::{self, BootInfo, GicConfig};
+use crate::console;
+use crate::drivers::{self, Machine};
+use crate::limits::MEMORY_MIN_BYTES;
+use crate::mm;
+use crate::sync::Once;
+use crate::{sched, time};
+
+use options::Options;
+
+/// What boot learned, for the first thread.
+#[derive(Debug)]
+struct Boot {
+    machine: Machine<'static>,
+    options: Options,
+    entry_level: u64,
+}
+
+static BOOT: Once<Boot> = Once::new();
+
+/// Starts the kernel; called once, on the boot CPU, with the boot tables in force.
+pub fn start(info: BootInfo) -> ! {
+    time::init_clock();
+    console::init_log();
+    let blob = info.device_tree_blob();
+    let Ok(machine) = drivers::read_machine(blob) else {
+        // Without a device tree there is no device to say anything on.
+        arch::halt_forever()
+    };
+    init_memory(&info, &machine, blob);
+    let options = Options::parse(machine.boot_arguments);
+    serial::init(&machine, &options);
+    let bytes = machine.memory.1.saturating_sub(machine.memory.0);
+    if bytes < MEMORY_MIN_BYTES {
+        serial::refuse(format_args!(
+            "{} MiB of memory are too little; at least {} MiB are needed",
+            bytes >> 20,
+            MEMORY_MIN_BYTES >> 20
+        ));
+    }
+    arch::set_firmware_call(machine.firmware_by_smc);
+    init_interrupts(&machine);
+    log::info!(
+        "ViperOS {}: {} MiB of memory, {} CPUs, entered at EL{}",
+        env!("CARGO_PKG_VERSION"),
+        bytes >> 20,
+        machine.cpu_count,
+        info.entry_level
+    );
+    BOOT.call_once(|| Boot { machine, options, entry_level: info.entry_level });
+    match sched::start_boot_cpu(first_thread, 0) {
+        Ok(never) => match never {},
+        Err(_) => serial::refuse(format_args!("no memory for the first thread")),
+    }
+}
+
+fn init_memory(info: &BootInfo, machine: &Machine<'_>, blob: &[u8]) {
+    let image = arch::image_layout();
+    let (start, end) = machine.memory;
+    let reserved = [
+        (image.phys, image.phys.saturating_add(image.end.saturating_sub(image.start))),
+        (info.device_tree, info.device_tree.saturating_add(blob.len() as u64)),
+    ];
+    arch::extend_boot_map(start, end);
+    mm::add_memory(start, end, &reserved).expect("the image fits, so the tables do");
+    mm::init_kernel_map(start, end).expect("the final tables take a few pages");
+}
+
+fn init_interrupts(machine: &Machine<'_>) {
+    let Some((version, first, second)) = machine.gic else {
+        serial::refuse(format_args!("the machine has no interrupt controller that is known"));
+    };
+    let map = |device: drivers::Device| {
+        mm::map_device(device.address, device.bytes).expect("device mappings take a few pages")
+    };
+    let config = if version == 3 {
+        GicConfig::V3 { distributor: map(first), redistributors: map(second) }
+    } else {
+        GicConfig::V2 { distributor: map(first), cpu_interface: map(second) }
+    };
+    arch::set_hooks(&hooks::HOOKS);
+    if let Err(why) = arch::init_gic(config, machine.cpu_count) {
+        serial::refuse(format_args!("{why}"));
+    }
+    arch::init_timer();
+}
+
+/// First thread: devices, the other CPUs, the disk, the first program.
+extern "C" fn first_thread(_argument: u64) -> ! {
+    let boot = BOOT.get().expect("set before the first thread starts");
+    cpus::start_others(&boot.machine);
+    log::info!("hello from the first thread");
+    time_test();
+    arch::semihosting_exit(0)
+}
+
+fn time_test() {
+    for _ in 0..3 {
+        sched::sleep_until(time::now_ns() + 100_000_000);
+        log::info!("tick");
+    }
+}

@@ -1,0 +1,57 @@
+//! Boot arguments.
+
+/// Where the kernel log is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LogTarget {
+    /// The serial port.
+    Serial,
+    /// The semihosting console.
+    Semihosting,
+    /// Only in the log itself.
+    None,
+}
+
+/// What the boot arguments ask for; unknown words are left to the programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Options {
+    pub(super) log: LogTarget,
+    /// Show every line, not only warnings.
+    pub(super) verbose: bool,
+    /// The machine can end with an exit code.
+    pub(super) semihosting: bool,
+}
+
+impl Options {
+    pub(super) fn parse(words: &str) -> Options {
+        let mut options =
+            Options { log: LogTarget::Serial, verbose: false, semihosting: false };
+        for word in words.split_whitespace() {
+            match word {
+                "log=serial" => options.log = LogTarget::Serial,
+                "log=semihosting" => options.log = LogTarget::Semihosting,
+                "log=none" => options.log = LogTarget::None,
+                "exit=semihosting" => options.semihosting = true,
+                "verbose" => options.verbose = true,
+                _ => {}
+            }
+        }
+        // Without semihosting its console would end the machine.
+        if options.log == LogTarget::Semihosting && !options.semihosting {
+            options.log = LogTarget::None;
+        }
+        options
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_semihosting_console_needs_semihosting() {
+        assert_eq!(Options::parse("log=semihosting").log, LogTarget::None);
+        let both = Options::parse("  log=semihosting noaslr exit=semihosting verbose ");
+        assert_eq!((both.log, both.verbose, both.semihosting), (LogTarget::Semihosting, true, true));
+        assert_eq!(Options::parse("").log, LogTarget::Serial);
+    }
+}

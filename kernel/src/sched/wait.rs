@@ -125,7 +125,7 @@ impl Observer for Thread {
 
 /// The running thread, for wait queues.
 pub(super) fn current_parked() -> Option<Ref<dyn Parked>> {
-    super::cpu::CURRENT.get().map(|thread| thread.widen(|thread| thread as *mut dyn Parked))
+    cpu::CURRENT.get().map(|thread| thread.widen(|thread| thread as *mut dyn Parked))
 }
 
 /// Parks the running thread until it is unparked or until `deadline_ns`; returns whether

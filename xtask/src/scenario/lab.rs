@@ -10,7 +10,8 @@ use super::vm::Vm;
 use crate::arguments::{MachineOptions, Profile};
 use crate::build::system::{self, System};
 use crate::command;
-use crate::image::{disk, layout};
+use crate::image::disk::{self, Identity};
+use crate::image::layout;
 use crate::qemu::execution::{self, End};
 use crate::qemu::machine::{Console, Disk, LogSink, Machine, Writes};
 use crate::qemu::transcript::Transcript;
@@ -54,6 +55,7 @@ impl Lab {
             &lab.base_disk(),
             disk::DEFAULT_SIZE,
             &files,
+            Identity::Fixed,
         )?;
         Ok(lab)
     }

@@ -166,6 +166,12 @@ impl Rig<'_> {
         Vm::start(&self.lab.emulator, &machine, self.log())
     }
 
+    /// Boots a machine that runs commands, to watch and perhaps cut it.
+    pub fn boot_with(&self, mut machine: Machine, commands: &str) -> anyhow::Result<Vm> {
+        machine.run_commands(commands, LogSink::File(self.log()));
+        Vm::start(&self.lab.emulator, &machine, self.log())
+    }
+
     /// Checks a volume on the host; an error unless it is clean.
     pub fn fsck(&self, image: &Path) -> anyhow::Result<()> {
         let output = command::output(

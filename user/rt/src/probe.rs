@@ -151,15 +151,16 @@ fn check_lengths(arguments: &[Argument<'_>], kinds: &[abi::syscall::Arg]) -> Res
 /// Counts down from `count` to 0: exactly two instructions for each.
 #[inline(always)]
 pub fn count_down(count: u64) {
-    if count == 0 {
-        return;
-    }
     #[cfg(target_os = "none")]
-    // SAFETY: changes nothing but its operand and the flags.
-    unsafe {
-        core::arch::asm!("2:", "subs {0}, {0}, #1", "b.ne 2b", inout(reg) count => _,
-            options(nomem, nostack));
+    if count > 0 {
+        // SAFETY: changes nothing but its operand and the flags.
+        unsafe {
+            core::arch::asm!("2:", "subs {0}, {0}, #1", "b.ne 2b", inout(reg) count => _,
+                options(nomem, nostack));
+        }
     }
+    #[cfg(not(target_os = "none"))]
+    core::hint::black_box(count);
 }
 
 /// Enters the kernel and comes back; the shortest system call there is.

@@ -18,7 +18,8 @@ fn heap(cpu: usize) -> &'static SpinLock<DeadlineHeap<Thread>> {
     HEAPS.get(cpu).unwrap_or(&HEAPS[0])
 }
 
-/// Sets this CPU's alarm for the next deadline or the end of the slice.
+/// Sets this CPU's alarm for the next deadline or the end of the slice. A slice that is
+/// over already needs no alarm: the running thread gives way at the next chance.
 pub(super) fn program() {
     let me = arch::cpu_id();
     let deadline = heap(me).lock().next_deadline();
@@ -26,6 +27,11 @@ pub(super) fn program() {
         let queue = queue(me).lock();
         (!queue.ready.is_empty()).then_some(queue.slice_end)
     };
+    let over = slice.is_some_and(|end| end <= now_ns());
+    if over {
+        arch::raise_pending(PENDING_RESCHEDULE);
+    }
+    let slice = slice.filter(|_| !over);
     match (deadline, slice) {
         (None, None) => arch::disarm_timer(),
         (a, b) => {
@@ -67,13 +73,6 @@ pub fn handle_timer() {
         if !thread.complete(key, Some(Error::TimedOut), [0; 3]) {
             thread.unpark();
         }
-    }
-    let slice_over = {
-        let queue = queue(me).lock();
-        !queue.ready.is_empty() && now_ns() >= queue.slice_end
-    };
-    if slice_over {
-        arch::raise_pending(PENDING_RESCHEDULE);
     }
     program();
 }

@@ -148,6 +148,21 @@ fn check_lengths(arguments: &[Argument<'_>], kinds: &[abi::syscall::Arg]) -> Res
     Ok(())
 }
 
+/// Counts down from `count` to 0: exactly two instructions for each.
+#[inline(always)]
+pub fn count_down(count: u64) {
+    #[cfg(target_os = "none")]
+    if count > 0 {
+        // SAFETY: changes nothing but its operand and the flags.
+        unsafe {
+            core::arch::asm!("2:", "subs {0}, {0}, #1", "b.ne 2b", inout(reg) count => _,
+                options(nomem, nostack));
+        }
+    }
+    #[cfg(not(target_os = "none"))]
+    core::hint::black_box(count);
+}
+
 /// Enters the kernel and comes back; the shortest system call there is.
 #[inline(always)]
 pub fn null_call() {
@@ -214,6 +229,31 @@ pub fn vectors_over_yields(pattern: &[u64; VECTOR_WORDS], rounds: u64) -> [u64; 
 #[cfg(not(target_os = "none"))]
 pub fn vectors_over_yields(pattern: &[u64; VECTOR_WORDS], _: u64) -> [u64; VECTOR_WORDS] {
     *pattern
+}
+
+/// What `v0`–`v31` hold now. The compiler may have used some of them; whatever else is
+/// in them came from elsewhere.
+#[inline(never)]
+pub fn vectors_now() -> [u64; VECTOR_WORDS] {
+    let mut out = [0u64; VECTOR_WORDS];
+    #[cfg(target_os = "none")]
+    // SAFETY: writes 512 bytes of `out`; only reads the vector registers.
+    unsafe {
+        core::arch::asm!(
+            "st1 {{v0.2d, v1.2d, v2.2d, v3.2d}}, [{out}], #64",
+            "st1 {{v4.2d, v5.2d, v6.2d, v7.2d}}, [{out}], #64",
+            "st1 {{v8.2d, v9.2d, v10.2d, v11.2d}}, [{out}], #64",
+            "st1 {{v12.2d, v13.2d, v14.2d, v15.2d}}, [{out}], #64",
+            "st1 {{v16.2d, v17.2d, v18.2d, v19.2d}}, [{out}], #64",
+            "st1 {{v20.2d, v21.2d, v22.2d, v23.2d}}, [{out}], #64",
+            "st1 {{v24.2d, v25.2d, v26.2d, v27.2d}}, [{out}], #64",
+            "st1 {{v28.2d, v29.2d, v30.2d, v31.2d}}, [{out}], #64",
+            out = inout(reg) out.as_mut_ptr() => _,
+            options(nostack),
+        );
+    }
+    core::hint::black_box(&mut out);
+    out
 }
 
 /// Writes to address 0, which ends the process.

@@ -13,7 +13,8 @@ use anyhow::Context;
 use super::Measurement;
 use crate::arguments::{MachineOptions, Profile};
 use crate::build::system::System;
-use crate::image::{disk, kernel_image, layout};
+use crate::image::disk::{self, Identity};
+use crate::image::{kernel_image, layout};
 use crate::qemu::gdb_remote::Stub;
 use crate::qemu::machine::{Console, Disk, Machine, Writes};
 use crate::qemu::process::Qemu;
@@ -84,7 +85,13 @@ pub fn measure(
 fn machine(system: &System, folder: &Path) -> anyhow::Result<Machine> {
     let image = folder.join("disk.img");
     let files = layout::system_files(&system.programs)?;
-    disk::create(&system.tools, &image, disk::DEFAULT_SIZE, &files)?;
+    disk::create(
+        &system.tools,
+        &image,
+        disk::DEFAULT_SIZE,
+        &files,
+        Identity::Fixed,
+    )?;
     let options = MachineOptions {
         smp: 1,
         memory: 128,

@@ -8,7 +8,8 @@ use anyhow::{Context, bail};
 use super::Measurement;
 use crate::arguments::{MachineOptions, Profile};
 use crate::build::system::System;
-use crate::image::{disk, layout};
+use crate::image::disk::{self, Identity};
+use crate::image::layout;
 use crate::qemu::execution::{self, End};
 use crate::qemu::machine::{Console, Disk, LogSink, Machine, Writes};
 use crate::qemu::transcript::Transcript;
@@ -27,7 +28,13 @@ pub fn measure(
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let image = folder.path().join("disk.img");
     let files = layout::system_files(&system.programs)?;
-    disk::create(&system.tools, &image, disk::DEFAULT_SIZE, &files)?;
+    disk::create(
+        &system.tools,
+        &image,
+        disk::DEFAULT_SIZE,
+        &files,
+        Identity::Fixed,
+    )?;
     let options = MachineOptions {
         smp: if is_icount { 1 } else { 4 },
         memory: 128,

@@ -7,7 +7,8 @@ use anyhow::{Context, bail};
 use super::guest::{self, Kernel, Program};
 use super::host_tools::{self, HostTools};
 use crate::arguments::Profile;
-use crate::image::{disk, kernel_image, layout};
+use crate::image::disk::{self, Identity};
+use crate::image::{kernel_image, layout};
 use crate::toolchain::{self, Toolchain};
 use crate::workspace;
 
@@ -63,7 +64,13 @@ impl System {
         let image = workspace::default_disk();
         let files = layout::system_files(&self.programs)?;
         if is_fresh || !image.exists() {
-            disk::create(&self.tools, &image, disk::DEFAULT_SIZE, &files)?;
+            disk::create(
+                &self.tools,
+                &image,
+                disk::DEFAULT_SIZE,
+                &files,
+                Identity::Random,
+            )?;
         } else {
             disk::update(&self.tools, &image, &files)?;
         }
@@ -74,7 +81,13 @@ impl System {
     pub fn own_disk(&self, image: &Path, is_fresh: bool) -> anyhow::Result<()> {
         if is_fresh {
             let files = layout::system_files(&self.programs)?;
-            return disk::create(&self.tools, image, disk::DEFAULT_SIZE, &files);
+            return disk::create(
+                &self.tools,
+                image,
+                disk::DEFAULT_SIZE,
+                &files,
+                Identity::Random,
+            );
         }
         if !image.exists() {
             bail!("disk {} is not there; --fresh makes it", image.display());

@@ -12,7 +12,14 @@ use super::Findings;
 /// Every warning of clippy.
 pub fn findings() -> anyhow::Result<Findings> {
     let mut host = command::host_cargo();
-    host.args(["clippy", "--quiet", "--all-targets", "--", "-Dwarnings"]);
+    host.args([
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-Dwarnings",
+    ]);
     let mut findings = run(&mut host)?;
     let toolchain = Way::ALL.into_iter().find_map(toolchain::find);
     let Some((kernel, programs)) = toolchain

@@ -6,6 +6,7 @@ mod documents;
 mod formatting;
 mod layers;
 mod lints;
+mod shape;
 mod source;
 pub mod unsafe_ledger;
 
@@ -37,12 +38,13 @@ enum Weight {
     Warning,
 }
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part::error("fmt", formatting::findings),
     Part::error("layers", layers::findings),
     Part::error("unsafe", unsafe_ledger::findings),
     Part::error("docs", documents::findings),
     Part::error("dependencies", dependencies::findings),
+    Part::warning("shape", shape::findings),
     Part::warning("allocations", allocations::findings),
     Part::error("clippy", lints::findings),
 ];

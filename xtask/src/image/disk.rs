@@ -26,8 +26,23 @@ pub const SMALLEST: u64 = 16 << 20;
 /// Hash of what was put under each guest name.
 type Contents = BTreeMap<String, u64>;
 
+/// Which volume a new one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// One of its own.
+    Random,
+    /// Always the same, down to its times: measurements repeat.
+    Fixed,
+}
+
 /// Makes a disk image; what was there is gone.
-pub fn create(tools: &HostTools, image: &Path, size: u64, files: &[File]) -> anyhow::Result<()> {
+pub fn create(
+    tools: &HostTools,
+    image: &Path,
+    size: u64,
+    files: &[File],
+    identity: Identity,
+) -> anyhow::Result<()> {
     refuse_if_in_use(image)?;
     let staging = Staging::new(files)?;
     // Made under another name, so that a failure leaves no half-made disk.
@@ -39,8 +54,8 @@ pub fn create(tools: &HostTools, image: &Path, size: u64, files: &[File]) -> any
     for folder in FOLDERS {
         mkfs.args(["--mkdir", folder]);
     }
-    for folder in further_folders(files) {
-        mkfs.args(["--mkdir", &folder]);
+    if identity == Identity::Fixed {
+        mkfs.args(["--seed", "1"]);
     }
     for (file, staged) in files.iter().zip(&staging.files) {
         mkfs.arg("--add").arg(pair(staged, &file.guest)?);
@@ -80,25 +95,6 @@ pub fn update(tools: &HostTools, image: &Path, files: &[File]) -> anyhow::Result
         );
     }
     remember(image, &staging.contents)
-}
-
-/// Folders of `files` that [`FOLDERS`] lacks, parents first.
-fn further_folders(files: &[File]) -> Vec<String> {
-    let mut folders = Vec::new();
-    for file in files {
-        let mut ends = file
-            .guest
-            .match_indices('/')
-            .map(|(at, _)| at)
-            .filter(|at| *at > 0);
-        for end in ends.by_ref() {
-            let folder = file.guest[..end].to_owned();
-            if !FOLDERS.contains(&folder.as_str()) && !folders.contains(&folder) {
-                folders.push(folder);
-            }
-        }
-    }
-    folders
 }
 
 /// Files ready to be put on a disk: programs without debug information.
@@ -207,14 +203,5 @@ mod tests {
         for wrong in ["", "M", "-1M", "1.5G", "99999999999G", "64MB"] {
             assert_eq!(parse_size(wrong), None, "{wrong}");
         }
-    }
-
-    #[test]
-    fn folders_of_added_files_are_made_parents_first() {
-        let file = File::from_pair("x:/Work/a/b/c").expect("valid");
-        assert_eq!(
-            further_folders(&[file.clone(), file]),
-            ["/Work/a", "/Work/a/b"]
-        );
     }
 }

@@ -12,6 +12,7 @@ use object::elf::{FileHeader64, PF_X, PT_LOAD};
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
 use object::{Endianness, Object, ObjectSymbol};
 
+use super::symbol_table;
 use crate::workspace;
 
 /// Where the header has its magic.
@@ -21,10 +22,12 @@ const MAGIC: &[u8] = b"ARM\x64";
 /// Largest image that is written, in bytes: what the kernel's first page tables map.
 const LARGEST: u64 = 32 << 20;
 
-/// Writes the flat image of `elf` to `image`.
+/// Writes the flat image of `elf` to `image`, with the names of its functions.
 pub fn write(elf: &Path, image: &Path) -> anyhow::Result<()> {
     let data = std::fs::read(elf).with_context(|| format!("cannot read {}", elf.display()))?;
-    let flat = flatten(&data).with_context(|| format!("{} is no kernel", elf.display()))?;
+    let mut flat = flatten(&data).with_context(|| format!("{} is no kernel", elf.display()))?;
+    symbol_table::append(&mut flat, &data)
+        .with_context(|| format!("cannot name the functions of {}", elf.display()))?;
     workspace::write(image, flat)
 }
 

@@ -4,6 +4,7 @@ pub mod disk;
 pub mod kernel_image;
 pub mod layout;
 pub mod program_file;
+mod symbol_table;
 
 use anyhow::{Context, bail};
 
@@ -11,6 +12,8 @@ use crate::arguments::ImageOptions;
 use crate::build::{guest, host_tools};
 use crate::toolchain;
 use crate::workspace;
+
+use disk::Identity;
 
 /// Makes a disk image with the system and the files asked for.
 pub fn image(options: &ImageOptions) -> anyhow::Result<u8> {
@@ -31,11 +34,12 @@ pub fn image(options: &ImageOptions) -> anyhow::Result<u8> {
             disk::SMALLEST >> 20
         );
     }
+    let out = std::path::absolute(&options.out)?;
     let tools = host_tools::build()?;
     let programs = guest::programs(&toolchain::resolve()?, options.profile)?;
     let mut system = layout::system_files(&programs)?;
     system.append(&mut files);
-    disk::create(&tools, &std::path::absolute(&options.out)?, size, &system)?;
+    disk::create(&tools, &out, size, &system, Identity::Random)?;
     println!(
         "{}: {} files on {} bytes",
         options.out.display(),

@@ -21,22 +21,15 @@ pub fn kernel_boot(rig: &Rig<'_>) -> anyhow::Result<()> {
     }
 }
 
-/// Four CPUs that all take threads.
+/// Four CPUs, and threads that share them.
 pub fn scheduler_start(rig: &Rig<'_>) -> anyhow::Result<()> {
-    let outcome = rig.run(rig.machine()?, "Status CPU")?;
-    outcome.expect_code(0)?;
-    // One row for each CPU, its number first.
-    let rows = outcome
-        .output
-        .lines()
-        .filter(|line| {
-            line.split_whitespace()
-                .next()
-                .is_some_and(|word| word.parse::<u32>().is_ok())
-        })
-        .count();
-    if rows != 4 {
-        bail!("expected a row for each of 4 CPUs, not {rows}\n{outcome}");
+    answers(rig, rig.machine()?)?;
+    let outcome = rig.run(rig.machine()?, "SelfTest threads")?;
+    outcome
+        .expect_code(0)?
+        .expect_line_with(&[" passed, 0 failed"])?;
+    if outcome.output.contains("\n0 passed") {
+        bail!("no test of threads ran\n{outcome}");
     }
     Ok(())
 }
@@ -101,9 +94,15 @@ pub fn too_little_memory(rig: &Rig<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether the booted system runs a command.
+/// Whether the booted system runs a command and finds all of the machine.
 fn answers(rig: &Rig<'_>, machine: Machine) -> anyhow::Result<()> {
-    let outcome = rig.run(machine, "Version")?;
-    outcome.expect_code(0)?.expect_line_with(&["ViperOS"])?;
+    let (cpus, gic, level) = (machine.cpus, machine.gic, if machine.el2 { 2 } else { 1 });
+    let outcome = rig.run(machine, "Version FULL")?;
+    outcome
+        .expect_code(0)?
+        .expect_line_with(&["ViperOS"])?
+        .expect_line_with(&["Processors", &format!("{cpus} of {cpus}")])?
+        .expect_line_with(&[&format!("GICv{gic}")])?
+        .expect_line_with(&[&format!("EL{level}")])?;
     Ok(())
 }

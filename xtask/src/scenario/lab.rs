@@ -10,7 +10,8 @@ use super::vm::Vm;
 use crate::arguments::{MachineOptions, Profile};
 use crate::build::system::{self, System};
 use crate::command;
-use crate::image::{disk, layout};
+use crate::image::disk::{self, Identity};
+use crate::image::layout;
 use crate::qemu::execution::{self, End};
 use crate::qemu::machine::{Console, Disk, LogSink, Machine, Writes};
 use crate::qemu::transcript::Transcript;
@@ -54,6 +55,7 @@ impl Lab {
             &lab.base_disk(),
             disk::DEFAULT_SIZE,
             &files,
+            Identity::Fixed,
         )?;
         Ok(lab)
     }
@@ -161,6 +163,12 @@ impl Rig<'_> {
     /// Boots a machine with a person at its console.
     pub fn boot(&self, mut machine: Machine) -> anyhow::Result<Vm> {
         machine.log_to(LogSink::File(self.log()));
+        Vm::start(&self.lab.emulator, &machine, self.log())
+    }
+
+    /// Boots a machine that runs commands, to watch and perhaps cut it.
+    pub fn boot_with(&self, mut machine: Machine, commands: &str) -> anyhow::Result<Vm> {
+        machine.run_commands(commands, LogSink::File(self.log()));
         Vm::start(&self.lab.emulator, &machine, self.log())
     }
 

@@ -20,82 +20,94 @@ const CUTS_FULL: u64 = 200;
 /// Longest time from the first acknowledged file to the cut, in ms.
 const SPREAD_MS: u64 = 700;
 
-/// Where the writer works.
-const FOLDER: &str = "WORK:cut";
-
 /// Kills machines; nothing acknowledged may be lost.
 pub fn power_cuts(rig: &Rig<'_>) -> anyhow::Result<()> {
     let mut random = Random(rig.lab.seed);
     let cuts = if rig.lab.is_full { CUTS_FULL } else { CUTS };
-    rig.run(rig.machine()?, &format!("MakeDir {FOLDER}"))?
-        .expect_code(0)?;
-    let mut acknowledged = 0;
+    let mut last = Folder {
+        name: "WORK:cut0".to_owned(),
+        acknowledged: 0,
+    };
+    let mut total = 0;
     for cut in 1..=cuts {
         let delay = random.below(SPREAD_MS);
-        acknowledged = write_and_cut(rig, acknowledged, Duration::from_millis(delay))
-            .and_then(|count| {
-                rig.fsck(&rig.disk())?;
-                Ok(count)
-            })
+        last = write_and_cut(rig, &last, cut, Duration::from_millis(delay))
+            .and_then(|folder| rig.fsck(&rig.disk()).map(|()| folder))
             .with_context(|| format!("cut {cut}, {delay} ms after the first file"))?;
+        total += last.acknowledged;
     }
-    verify(rig, acknowledged)?.expect_code(0)?;
-    println!("        {cuts} cuts, {acknowledged} files acknowledged and found");
+    rig.run(rig.machine()?, &last.verification())?
+        .expect_code(0)?;
+    println!("        {cuts} cuts, {total} files acknowledged and found");
     Ok(())
 }
 
 /// The verification itself: with an acknowledged file taken away it must fail.
 pub fn planted_loss(rig: &Rig<'_>) -> anyhow::Result<()> {
-    let prepare = format!("MakeDir {FOLDER}; {}", writer("COUNT 5"));
-    let outcome = rig.run(rig.machine()?, &prepare)?;
-    let count = last_number(outcome.expect_code(0)?.output.as_str()).context("no file named")?;
-    verify(rig, count)?.expect_code(0)?;
+    let folder = Folder {
+        name: "WORK:cut".to_owned(),
+        acknowledged: 5,
+    };
+    let write = format!("MakeDir {0}; SYS:Tests/Writer {0} COUNT 5", folder.name);
+    rig.run(rig.machine()?, &write)?.expect_code(0)?;
+    rig.run(rig.machine()?, &folder.verification())?
+        .expect_code(0)?;
     let mut remove = command::program(rig.lab.system.tools.viperfs());
-    let file = format!("/Work/cut/{count}");
-    command::capture(remove.arg("rm").arg(rig.disk()).arg(&file))?;
-    let outcome = verify(rig, count)?;
+    command::capture(remove.arg("rm").arg(rig.disk()).arg("/Work/cut/3"))?;
+    let outcome = rig.run(rig.machine()?, &folder.verification())?;
     if outcome.expect_code(0).is_ok() {
-        bail!("the loss of {file} was not noticed\n{outcome}");
+        bail!("the loss of a file was not noticed\n{outcome}");
     }
     Ok(())
 }
 
-/// Checks what is there, writes on from it, and cuts; the value is the highest
-/// number acknowledged so far.
-fn write_and_cut(rig: &Rig<'_>, before: u64, delay: Duration) -> anyhow::Result<u64> {
-    let mut machine = rig.machine()?;
+/// A folder of the writer.
+#[derive(Clone, Debug)]
+struct Folder {
+    name: String,
+    /// Files from 1 to this number are durable.
+    acknowledged: u64,
+}
+
+impl Folder {
+    /// The command that looks for every acknowledged file.
+    fn verification(&self) -> String {
+        format!(
+            "SYS:Tests/Writer {} VERIFY {}",
+            self.name, self.acknowledged
+        )
+    }
+}
+
+/// Verifies what the last cut left, writes into a new folder, and cuts.
+fn write_and_cut(
+    rig: &Rig<'_>,
+    last: &Folder,
+    cut: u64,
+    delay: Duration,
+) -> anyhow::Result<Folder> {
+    let name = format!("WORK:cut{cut}");
     let commands = format!(
-        "FailAt 5; {}; {}",
-        writer(&format!("VERIFY {before}")),
-        writer(&format!("FROM {}", before + 1))
+        "{}; MakeDir {name}; SYS:Tests/Writer {name}",
+        last.verification()
     );
-    machine.exec = Some(commands);
-    let mut vm = rig.boot(machine)?;
-    vm.expect("\n").context("the writer acknowledges nothing")?;
+    let mut vm = rig.boot_with(rig.machine()?, &commands)?;
+    vm.expect(&format!("verified {}\n", last.acknowledged))
+        .context("files are lost")?;
+    vm.expect("1\n")
+        .context("the writer acknowledges nothing")?;
     std::thread::sleep(delay);
     vm.kill();
     let text = vm.screen().text();
     // A line that the cut tore may lack its last digits.
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-    match last_number(whole) {
-        Some(number) => Ok(number.max(before)),
-        None => bail!("the writer names no file: {text:?}"),
-    }
+    let acknowledged = last_number(whole).context("the writer names no file")?;
+    Ok(Folder { name, acknowledged })
 }
 
-fn verify(rig: &Rig<'_>, count: u64) -> anyhow::Result<super::lab::Outcome> {
-    rig.run(rig.machine()?, &writer(&format!("VERIFY {count}")))
-}
-
-fn writer(arguments: &str) -> String {
-    format!("SYS:Tests/Writer {FOLDER} {arguments}")
-}
-
-/// The last number that stands at the end of a line.
+/// The last line that is a number.
 fn last_number(text: &str) -> Option<u64> {
-    text.lines()
-        .rev()
-        .find_map(|line| line.split_whitespace().last()?.parse().ok())
+    text.lines().rev().find_map(|line| line.trim().parse().ok())
 }
 
 #[cfg(test)]
@@ -104,8 +116,8 @@ mod tests {
 
     #[test]
     fn the_last_acknowledged_number_is_read() {
-        assert_eq!(last_number("verified 3\n4\n5\n"), Some(5));
-        assert_eq!(last_number("wrote 17\n"), Some(17));
-        assert_eq!(last_number("nothing\n"), None);
+        assert_eq!(last_number("verified 3\n1\n2\n"), Some(2));
+        assert_eq!(last_number("17\n"), Some(17));
+        assert_eq!(last_number("verified 3\n"), None);
     }
 }

@@ -12,7 +12,7 @@ use crate::command;
 /// Runs the host's tests.
 pub fn run(selection: &Selection, report: &mut Report) -> anyhow::Result<()> {
     let mut cargo = command::host_cargo();
-    cargo.args(["test", "--no-fail-fast"]);
+    cargo.args(["test", "--workspace", "--no-fail-fast"]);
     // Backtraces of expected panics would bury the failures.
     cargo
         .env("RUST_BACKTRACE", "0")

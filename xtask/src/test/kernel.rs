@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Selection;
 use super::report::Report;
-use super::tap::{self, Tests, Verdict};
+use super::tap::{self, Tests};
 use crate::arguments::{MachineOptions, Profile};
 use crate::build::guest::{self, Kernel};
 use crate::build::system;
@@ -38,7 +38,7 @@ pub fn run(selection: &Selection, report: &mut Report) -> anyhow::Result<()> {
         let end = execution::execute(&emulator, &machine, stdout, stderr, LIMIT)?;
         let text = std::fs::read_to_string(&log).unwrap_or_default();
         let tests = tap::read(&text);
-        count(&tests, selection, &kind, report);
+        tests.count(selection, &kind, report);
         if let Some(wrong) = wrong_as_a_whole(end, &tests) {
             let kept = keep(&log, &kind)?;
             report.fail(
@@ -82,34 +82,14 @@ fn kind(options: &MachineOptions) -> String {
     )
 }
 
-/// Counts the single tests.
-fn count(tests: &Tests, selection: &Selection, kind: &str, report: &mut Report) {
-    for line in tests
-        .lines
-        .iter()
-        .filter(|line| selection.wants(&line.name))
-    {
-        let name = format!("{} ({kind})", line.name);
-        match &line.verdict {
-            Verdict::Passed => report.pass_silently(1),
-            Verdict::Failed => report.fail(&name, "see the kernel log"),
-            Verdict::Skipped(reason) => report.skip(&name, reason),
-        }
-    }
-}
-
 /// What is wrong although every single test may have passed.
 fn wrong_as_a_whole(end: End, tests: &Tests) -> Option<String> {
-    let has_failed = tests
-        .lines
-        .iter()
-        .any(|line| line.verdict == Verdict::Failed);
     match end {
         End::Hang => return Some(format!("no end within {} s", LIMIT.as_secs())),
         End::Code(execution::PANIC) => return Some("the kernel panicked".to_owned()),
         End::Code(0) => {}
         // Expected when a test said that it failed.
-        End::Code(_) if has_failed => {}
+        End::Code(_) if tests.failed() > 0 => {}
         other => return Some(format!("the kernel ended with {other:?}")),
     }
     match tests.planned {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Selection;
 use super::report::Report;
-use super::tap::{self, Tests, Verdict};
+use super::tap::{self, Tests};
 use crate::qemu::execution::End;
 use crate::scenario::lab::{Lab, Outcome};
 
@@ -23,7 +23,7 @@ pub fn run(selection: &Selection, report: &mut Report) -> anyhow::Result<()> {
         let start = Instant::now();
         let outcome = rig.run_for(machine, "SelfTest", LIMIT)?;
         let tests = tap::read(&outcome.output);
-        count(&tests, selection, &kind, report);
+        tests.count(selection, &kind, report);
         match wrong_as_a_whole(&outcome, &tests) {
             Some(wrong) => report.fail(&kind, &format!("{wrong}\n{outcome}")),
             None => rig.done()?,
@@ -37,36 +37,21 @@ pub fn run(selection: &Selection, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn count(tests: &Tests, selection: &Selection, kind: &str, report: &mut Report) {
-    for line in tests
-        .lines
-        .iter()
-        .filter(|line| selection.wants(&line.name))
-    {
-        let name = format!("{} ({kind})", line.name);
-        match &line.verdict {
-            Verdict::Passed => report.pass_silently(1),
-            Verdict::Failed => report.fail(&name, "see the program's output"),
-            Verdict::Skipped(reason) => report.skip(&name, reason),
-        }
-    }
-}
-
 /// What is wrong although every single test may have passed.
 fn wrong_as_a_whole(outcome: &Outcome, tests: &Tests) -> Option<String> {
-    let count = |verdict| {
-        tests
-            .lines
-            .iter()
-            .filter(|line| line.verdict == verdict)
-            .count()
-    };
-    let (passed, failed) = (count(Verdict::Passed), count(Verdict::Failed));
+    let (passed, failed) = (tests.passed(), tests.failed());
     if outcome.end != End::Code(0) && failed == 0 {
         return Some(format!("SelfTest ended with {:?}", outcome.end));
     }
     if tests.lines.is_empty() {
         return Some("no test ran".to_owned());
+    }
+    if tests.planned != Some(tests.lines.len()) {
+        return Some(format!(
+            "announced {:?} tests, {} ran",
+            tests.planned,
+            tests.lines.len()
+        ));
     }
     let last = outcome.output.lines().last().unwrap_or_default();
     let expected = format!("{passed} passed, {failed} failed");
@@ -93,11 +78,15 @@ mod tests {
 
     #[test]
     fn the_last_line_must_agree_with_the_others() {
-        assert_eq!(wrong("ok 1 a\nok 2 b\n2 passed, 0 failed\n", 0), None);
-        assert_eq!(wrong("ok 1 a\nnot ok 2 b\n1 passed, 1 failed\n", 10), None);
-        assert!(wrong("ok 1 a\n2 passed, 0 failed\n", 0).is_some());
-        assert!(wrong("ok 1 a\n", 0).is_some());
+        assert_eq!(wrong("1..2\nok 1 a\nok 2 b\n2 passed, 0 failed\n", 0), None);
+        assert_eq!(
+            wrong("1..2\nok 1 a\nnot ok 2 b\n1 passed, 1 failed\n", 10),
+            None
+        );
+        assert!(wrong("1..1\nok 1 a\n2 passed, 0 failed\n", 0).is_some());
+        assert!(wrong("1..1\nok 1 a\n", 0).is_some());
+        assert!(wrong("1..3\nok 1 a\n1 passed, 0 failed\n", 0).is_some());
         assert!(wrong("0 passed, 0 failed\n", 0).is_some());
-        assert!(wrong("ok 1 a\n1 passed, 0 failed\n", 20).is_some());
+        assert!(wrong("1..1\nok 1 a\n1 passed, 0 failed\n", 20).is_some());
     }
 }

@@ -108,6 +108,8 @@ impl Toolchain {
     fn prepared(&self, mut cargo: Command) -> Command {
         cargo.env_remove("RUSTFLAGS");
         cargo.env("RUSTC_BOOTSTRAP", "1");
+        // The report is about the library, which is not ours to change.
+        cargo.env("CARGO_FUTURE_INCOMPAT_REPORT_FREQUENCY", "never");
         if let Some(linker) = &self.linker {
             for target in [KERNEL_TARGET, USER_TARGET] {
                 cargo.env(target_variable(target, "LINKER"), linker);

@@ -19,7 +19,7 @@ _start:
     b       boot_primary                   // code0
     .long   0                              // code1
     .quad   0                              // text_offset
-    .quad   __image_end - __image_start    // image_size, bss included
+    .quad   __image_bytes                  // image_size, bss included
     .quad   0xa                            // flags: little endian, 4 KiB pages, anywhere
     .quad   0
     .quad   0
@@ -149,7 +149,8 @@ boot_to_el1:
     ubfx    x0, x0, #24, #4
     cbz     x0, 2f
     mrs     x0, S3_4_C12_C9_5              // ICC_SRE_EL2
-    orr     x0, x0, #0x9                   // SRE, Enable
+    mov     x1, #0x9                       // SRE, Enable
+    orr     x0, x0, x1
     msr     S3_4_C12_C9_5, x0
     isb
     msr     S3_4_C12_C11_0, xzr            // ICH_HCR_EL2

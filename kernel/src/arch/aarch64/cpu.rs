@@ -5,8 +5,7 @@ use core::mem::offset_of;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use aarch64_cpu::registers::{
-    CPACR_EL1, CNTKCTL_EL1, DAIF, MIDR_EL1, Readable, SCTLR_EL1, TPIDR_EL1, Writeable,
-    ReadWriteable,
+    CNTKCTL_EL1, CPACR_EL1, DAIF, MIDR_EL1, Readable, SCTLR_EL1, TPIDR_EL1, Writeable,
 };
 
 use crate::arch::Context;
@@ -205,6 +204,9 @@ pub fn features() -> Features {
     found
 }
 
+/// SCTLR_EL1.SPAN: PAN stays as it is when an exception is taken.
+const SCTLR_SPAN: u64 = 1 << 23;
+
 /// Sets this CPU's control registers to what the kernel expects.
 pub(super) fn init_features() {
     // EL0 traps on FP and SIMD until it uses them; EL1 never does.
@@ -212,11 +214,11 @@ pub(super) fn init_features() {
     // Programs may read the virtual counter; no event stream.
     CNTKCTL_EL1.write(CNTKCTL_EL1::EL0VCTEN::SET);
     if features().contains(Features::PAN) {
-        SCTLR_EL1.modify(SCTLR_EL1::SPAN.val(0));
+        SCTLR_EL1.set(SCTLR_EL1.get() & !SCTLR_SPAN);
         // SAFETY: PAN exists; the kernel reaches user memory by LDTR and STTR only.
         unsafe { asm!("msr S0_0_C4_C1_4, xzr", options(nostack)) };
     } else {
-        SCTLR_EL1.modify(SCTLR_EL1::SPAN.val(1));
+        SCTLR_EL1.set(SCTLR_EL1.get() | SCTLR_SPAN);
     }
     init_counters();
     aarch64_cpu::asm::barrier::isb(aarch64_cpu::asm::barrier::SY);

@@ -178,7 +178,7 @@ pub fn send_ipi(cpu: usize) {
                 affinity1: byte(8),
                 target_list: 1 << (affinity & 0xf),
             };
-            GicCpuInterface::send_sgi(
+            let _ = GicCpuInterface::send_sgi(
                 IntId::sgi(WAKE_SGI),
                 target,
                 gicv3::SgiTargetGroup::CurrentGroup1,

@@ -3,6 +3,10 @@
 // Offsets of `UserFrame`, `Context` and `CpuLocal` are checked against the Rust
 // definitions at compile time (context.rs, cpu.rs).
 
+// The kernel itself is compiled without them; here they are a program's.
+.arch_extension fp
+.arch_extension simd
+
 .set FRAME_SP, 248
 .set FRAME_ELR, 256
 .set FRAME_SPSR, 264

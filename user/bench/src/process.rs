@@ -1,0 +1,51 @@
+//! Threads and processes coming and going.
+
+use alloc::boxed::Box;
+
+use abi::Signals;
+use abi::process::SpawnHandle;
+use abi::startup::Tag;
+use viper::io::Write;
+use viper::{Failure, fs};
+
+use super::Cost;
+use super::clock::Clock;
+use super::tiny_program;
+
+/// Where the smallest program is put.
+const PROGRAM: &str = "T:bench-exit";
+
+/// A thread that returns at once, joined.
+pub fn thread_create_join(clock: &Clock) -> Result<Cost, Failure> {
+    clock.measure(1000, |count| {
+        for _ in 0..count {
+            rt::thread::spawn(rt::thread::STACK_BYTES, Box::new(|| ()))?.join()?;
+        }
+        Ok(())
+    })
+}
+
+/// The smallest program, with one handle and no assigns, waited for.
+pub fn spawn_wait(clock: &Clock) -> Result<Cost, Failure> {
+    let mut file = fs::File::create(PROGRAM)?;
+    file.write_all(&tiny_program::image())
+        .map_err(|cause| file.error(cause))?;
+    drop(file);
+    let program = fs::open_program(PROGRAM)?;
+    let event = rt::event::create()?;
+    let rights = rt::handle::info(event.get())?.rights;
+    let handles = [SpawnHandle {
+        handle: event.get(),
+        rights,
+        tag: Tag::User as u32,
+        index: 0,
+        moved: 0,
+    }];
+    clock.measure(1000, |count| {
+        for _ in 0..count {
+            let process = rt::process::spawn(program.get(), "exit", &[], &handles)?;
+            rt::handle::wait(process.get(), Signals::TERMINATED, abi::NEVER)?;
+        }
+        Ok(())
+    })
+}

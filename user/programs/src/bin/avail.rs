@@ -1,0 +1,5 @@
+//! The program `Avail`.
+#![no_std]
+#![no_main]
+
+viper::program!(programs::avail::PROGRAM);

@@ -1,0 +1,5 @@
+//! The program `Caps`.
+#![no_std]
+#![no_main]
+
+viper::program!(programs::caps::PROGRAM);

@@ -1,0 +1,5 @@
+//! The program `Copy`.
+#![no_std]
+#![no_main]
+
+viper::program!(programs::copy::PROGRAM);

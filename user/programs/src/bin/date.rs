@@ -1,0 +1,5 @@
+//! The program `Date`.
+#![no_std]
+#![no_main]
+
+viper::program!(programs::date::PROGRAM);

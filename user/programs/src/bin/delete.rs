@@ -1,0 +1,5 @@
+//! The program `Delete`.
+#![no_std]
+#![no_main]
+
+viper::program!(programs::delete::PROGRAM);

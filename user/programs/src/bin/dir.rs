@@ -1,0 +1,5 @@
+//! The program `Dir`.
+#![no_std]
+#![no_main]
+
+viper::program!(programs::dir::PROGRAM);

@@ -1,0 +1,5 @@
+//! The program `Echo`.
+#![no_std]
+#![no_main]
+
+viper::program!(programs::echo::PROGRAM);

@@ -1,0 +1,5 @@
+//! The program `List`.
+#![no_std]
+#![no_main]
+
+viper::program!(programs::list::PROGRAM);

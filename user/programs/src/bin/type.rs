@@ -1,0 +1,5 @@
+//! The program `Type`.
+#![no_std]
+#![no_main]
+
+viper::program!(programs::type_text::PROGRAM);

@@ -1,0 +1,5 @@
+//! The program `Wait`.
+#![no_std]
+#![no_main]
+
+viper::program!(programs::wait::PROGRAM);

@@ -1,0 +1,5 @@
+//! The program `SelfTest`.
+#![no_std]
+#![no_main]
+
+viper::program!(user_tests::selftest::PROGRAM);

@@ -1,0 +1,18 @@
+//! Tests of the system from inside.
+//!
+//! [`selftest`] is the program `SelfTest`: it runs every [`case`] and prints one
+//! line for each. The other modules are programs it starts, or that scenarios
+//! outside start: [`child`], [`fault`] and [`writer`].
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod case;
+pub mod child;
+pub mod fault;
+pub mod selftest;
+pub mod writer;
+
+#[doc(hidden)]
+pub use alloc::format as __format;

@@ -137,13 +137,12 @@ impl<D: BlockDevice> Volume<D> {
         next.root_tree = self.root_tree.root;
         next.generation = U64::new(generation);
         next.commit_ns = U64::new(self.now_ns);
-        let healed = self.superblock.healed.get() + self.store.statistics.healed;
         if self.store.needs_check || self.store.space.inconsistent {
             next.state = U64::new(next.state.get() | STATE_NEEDS_CHECK);
         }
         next.slot = (generation & 1) as u8;
         let mut first = next;
-        first.healed = U64::new(healed);
+        first.healed = U64::new(self.healed());
         self.store.write_superblock(&first, 0)?;
         self.store.disk.flush()?;
         // `healed` of the mount stays apart from what was counted before it.

@@ -5,7 +5,7 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use super::error::{Error, Result, corrupt};
 use super::layout::inode::{DiskTime, InodeItem, Kind, PROTECTION_MASK};
-use super::layout::{BLOCK_BYTES, ItemKind, Key};
+use super::layout::{BLOCK_BYTES, FILE_BYTES_MAX, ItemKind, Key};
 use super::transaction::Need;
 use super::volume::Volume;
 use crate::block::BlockDevice;
@@ -124,11 +124,15 @@ impl<D: BlockDevice> Volume<D> {
         }
     }
 
-    /// The inode of something that has bytes.
+    /// The inode of something that has bytes, of a length that can be.
     pub(super) fn file(&mut self, ino: u64) -> Result<InodeItem> {
         let item = self.inode(ino)?;
         match self.kind_of(ino, &item)? {
             Kind::Directory => Err(Error::IsDirectory),
+            _ if item.size.get() > FILE_BYTES_MAX => corrupt(
+                self.files.root.addr0.get(),
+                "a file is longer than any can be",
+            ),
             _ => Ok(item),
         }
     }

@@ -71,7 +71,7 @@ impl<D: BlockDevice> Volume<D> {
             volume.add_entry(dir, name, ino, new.kind)?;
             super::dir::count_entries(&mut parent, 1, new.now_ns);
             volume.put_inode(dir, &parent)?;
-            volume.inodes += 1;
+            volume.inodes = volume.inodes.saturating_add(1);
             Ok(ino)
         })
     }

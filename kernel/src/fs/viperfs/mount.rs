@@ -23,6 +23,8 @@ use super::store::{Statistics, Store};
 use super::volume::Volume;
 use crate::block::BlockDevice;
 
+/// Highest generation that is mounted: no volume lives long enough to get there.
+const GENERATION_MAX: u64 = 1 << 62;
 /// Least number of nodes in the cache: some ways from root to leaf.
 const CACHE_NODES_MIN: usize = 64;
 
@@ -125,19 +127,17 @@ fn open<D: BlockDevice>(
         return Err((disk, Error::NotViperFs));
     };
     let mounted = superblock.generation.get();
-    // Never write into the slot of the state that was mounted.
-    let Some(next) = newest
-        .checked_add(1)
-        .map(|next| next + ((next ^ mounted) & 1 ^ 1))
-    else {
+    if newest > GENERATION_MAX {
         return Err((
             disk,
             Error::Corrupt {
                 block: 0,
-                why: "the generation is at its end",
+                why: "the generation cannot be",
             },
         ));
-    };
+    }
+    // Never write into the slot of the state that was mounted.
+    let next = newest + 1 + u64::from((newest ^ mounted) & 1 == 1);
     let read_only =
         options.read_only || disk.is_read_only() || superblock.features_read_only.get() != 0;
     let mut store = Store {

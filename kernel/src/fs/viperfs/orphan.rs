@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use super::btree::Visit;
 use super::error::{Error, Result};
 use super::layout::inode::{InodeItem, Kind};
-use super::layout::{BLOCK_BYTES, ItemKind, Key, ORPHAN_OID, ROOT_INO};
+use super::layout::{BLOCK_BYTES, FILE_BYTES_MAX, ItemKind, Key, ORPHAN_OID, ROOT_INO};
 use super::transaction::Need;
 use super::volume::Volume;
 use crate::block::BlockDevice;
@@ -65,7 +65,7 @@ impl<D: BlockDevice> Volume<D> {
         loop {
             let more = self.change(Need::to_free(STEP_ITEMS), 0, |volume| {
                 let mut item = volume.inode(ino)?;
-                let size = item.size.get();
+                let size = item.size.get().min(FILE_BYTES_MAX);
                 let more = volume.cut_extents(ino, &mut item, size)?;
                 volume.put_inode(ino, &item)?;
                 if !more {

@@ -92,6 +92,14 @@ impl<D: BlockDevice> Volume<D> {
         self.store.disk.device()
     }
 
+    /// Damaged copies mended before and since the mount.
+    pub(super) fn healed(&self) -> u64 {
+        self.superblock
+            .healed
+            .get()
+            .saturating_add(self.store.statistics.healed)
+    }
+
     /// How full the volume is.
     pub fn usage(&self) -> Usage {
         let geometry = &self.store.geometry;
@@ -109,7 +117,7 @@ impl<D: BlockDevice> Volume<D> {
             block_bytes: block,
             inodes: self.inodes,
             generation: self.generation(),
-            healed: self.superblock.healed.get() + self.store.statistics.healed,
+            healed: self.healed(),
             read_only: self.store.read_only,
             needs_check: self.store.needs_check || self.store.space.inconsistent,
         }

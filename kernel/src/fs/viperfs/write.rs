@@ -115,7 +115,12 @@ impl<D: BlockDevice> Volume<D> {
         if let Some(last) = last.filter(|_| grown) {
             self.put_extent(ino, &last)?;
         }
-        item.blocks = (item.blocks.get() + added).saturating_sub(freed).into();
+        item.blocks = item
+            .blocks
+            .get()
+            .saturating_add(added)
+            .saturating_sub(freed)
+            .into();
         Ok(())
     }
 

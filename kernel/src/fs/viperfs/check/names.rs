@@ -174,7 +174,7 @@ impl<D> Check<'_, D> {
         let reach = if inline {
             inode.extents.last_byte
         } else {
-            inode.extents.last_start + 1
+            inode.extents.last_start.saturating_add(1)
         };
         let beyond = inode.extents.end > 0 && (reach > size);
         if beyond && !inode.orphan {

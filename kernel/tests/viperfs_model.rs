@@ -382,8 +382,8 @@ fn a_small_cache_changes_nothing() {
 
 #[test]
 fn a_full_volume_behaves_like_the_model() {
-    let (full, _) = run(3, 8, 4096, 256 << 10, 400_000);
-    assert!(full > 100, "the volume was full only {full} times");
+    let (full, _) = run(3, 6, 4096, 256 << 10, 400_000);
+    assert!(full > 20, "the volume was full only {full} times");
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn a_full_volume_can_be_emptied() {
     for (mib, bytes, node_bytes) in [
         (4, 3000, 4096),
         (8, 100, 4096),
-        (8, 5000, 16384),
+        (24, 5000, 16384),
         (16, 300_000, 8192),
     ] {
         let mut volume = fixture::volume(mib * MIB, node_bytes);

@@ -50,6 +50,14 @@ pub struct Attributes {
     pub access_ns: Option<u64>,
 }
 
+/// What a change of one inode needs.
+const ONE_INODE: Need = Need {
+    leaves: 1,
+    splits: 0,
+    data_blocks: 0,
+    frees: false,
+};
+
 impl<D: BlockDevice> Volume<D> {
     /// What is known about an inode.
     pub fn stat(&mut self, ino: u64) -> Result<Stat> {
@@ -72,7 +80,7 @@ impl<D: BlockDevice> Volume<D> {
 
     /// Changes attributes; the change time becomes `now_ns`.
     pub fn set_attributes(&mut self, ino: u64, attributes: Attributes, now_ns: u64) -> Result<()> {
-        self.change(Need::items(1), now_ns, |volume| {
+        self.change(ONE_INODE, now_ns, |volume| {
             let mut item = volume.inode(ino)?;
             if let Some(protection) = attributes.protection {
                 item.mode = InodeItem::mode(volume.kind_of(ino, &item)?, protection);

@@ -5,14 +5,27 @@ use super::layout::inode::{DiskTime, InodeItem, Kind};
 use super::layout::link::{push_name, without_name};
 use super::layout::{ItemKind, Key, ROOT_INO};
 use super::name::{self, Case};
-use super::transaction::Need;
+use super::transaction::{Need, REMOVAL};
 use super::volume::Volume;
 use crate::block::BlockDevice;
 
 /// Directories above one another, beyond which a disk is taken for damaged.
 const DEPTH_MAX: usize = 1 << 16;
-/// Items of the largest operation here: a rename over an existing file.
-const RENAME_ITEMS: usize = 12;
+/// What making a name and its inode needs: entry, inode, back reference, directory.
+const CREATION: Need = Need {
+    leaves: 4,
+    splits: 3,
+    data_blocks: 0,
+    frees: false,
+};
+/// What a rename needs: two entries, two directories, what is moved, and the removal of
+/// what it replaces.
+const RENAME: Need = Need {
+    leaves: 12,
+    splits: 3,
+    data_blocks: 0,
+    frees: false,
+};
 
 /// What a new inode gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +60,7 @@ impl<D: BlockDevice> Volume<D> {
     /// Makes a file, directory or link and returns its number.
     pub fn create(&mut self, dir: u64, name: &[u8], new: NewNode) -> Result<u64> {
         name::check(name)?;
-        self.change(Need::items(4), new.now_ns, |volume| {
+        self.change(CREATION, new.now_ns, |volume| {
             let mut parent = volume.directory(dir)?;
             if parent.links.get() == 0 {
                 return Err(Error::NotFound);
@@ -79,7 +92,7 @@ impl<D: BlockDevice> Volume<D> {
     /// Removes a name of a file or link. When it was the last, the file goes, or lives
     /// on as long as it is held.
     pub fn unlink(&mut self, dir: u64, name: &[u8], case: Case, now_ns: u64) -> Result<()> {
-        let orphan = self.change(Need::to_free(RENAME_ITEMS), now_ns, |volume| {
+        let orphan = self.change(REMOVAL, now_ns, |volume| {
             let entry = volume.find_entry(dir, name, case)?;
             let Some(entry) = entry else {
                 return volume.directory(dir).and(Err(Error::NotFound));
@@ -106,7 +119,7 @@ impl<D: BlockDevice> Volume<D> {
 
     /// Removes an empty directory.
     pub fn remove_dir(&mut self, dir: u64, name: &[u8], case: Case, now_ns: u64) -> Result<()> {
-        let orphan = self.change(Need::to_free(RENAME_ITEMS), now_ns, |volume| {
+        let orphan = self.change(REMOVAL, now_ns, |volume| {
             let entry = volume.find_entry(dir, name, case)?;
             let Some(entry) = entry else {
                 return volume.directory(dir).and(Err(Error::NotFound));
@@ -142,7 +155,7 @@ impl<D: BlockDevice> Volume<D> {
     ) -> Result<()> {
         name::check(to.name)?;
         // A rename that replaces frees space, but not before it took some.
-        let orphan = self.change(Need::items(RENAME_ITEMS), now_ns, |volume| {
+        let orphan = self.change(RENAME, now_ns, |volume| {
             volume.rename_now(from, to, options, now_ns)
         })?;
         orphan.map_or(Ok(()), |ino| self.reap(ino))

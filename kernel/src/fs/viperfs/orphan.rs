@@ -10,14 +10,12 @@ use super::btree::Visit;
 use super::error::{Error, Result};
 use super::layout::inode::{InodeItem, Kind};
 use super::layout::{BLOCK_BYTES, FILE_BYTES_MAX, ItemKind, Key, ORPHAN_OID, ROOT_INO};
-use super::transaction::Need;
+use super::transaction::REMOVAL;
 use super::volume::Volume;
 use crate::block::BlockDevice;
 
 /// Extents that one step frees.
 const STEP_EXTENTS: usize = 32;
-/// Leaves that one step may touch.
-const STEP_ITEMS: usize = 6;
 /// Orphans looked up at once.
 const BATCH: usize = 64;
 
@@ -43,7 +41,7 @@ impl<D: BlockDevice> Volume<D> {
     /// Deletes an inode that has no names and that nobody holds.
     pub(super) fn reap(&mut self, ino: u64) -> Result<()> {
         loop {
-            let more = self.change(Need::to_free(STEP_ITEMS), 0, |volume| {
+            let more = self.change(REMOVAL, 0, |volume| {
                 let mut item = volume.inode(ino)?;
                 let more = volume.cut_extents(ino, &mut item, 0)?;
                 if more {
@@ -63,7 +61,7 @@ impl<D: BlockDevice> Volume<D> {
     /// Frees what lies behind the end of a file that was cut.
     pub(super) fn finish_truncate(&mut self, ino: u64) -> Result<()> {
         loop {
-            let more = self.change(Need::to_free(STEP_ITEMS), 0, |volume| {
+            let more = self.change(REMOVAL, 0, |volume| {
                 let mut item = volume.inode(ino)?;
                 let size = item.size.get().min(FILE_BYTES_MAX);
                 let more = volume.cut_extents(ino, &mut item, size)?;
@@ -145,7 +143,7 @@ impl<D: BlockDevice> Volume<D> {
             Ok(item) => item,
             Err(Error::NotFound) => {
                 self.store.needs_check = true;
-                return self.change(Need::to_free(1), 0, |volume| volume.remove_orphan(ino));
+                return self.change(REMOVAL, 0, |volume| volume.remove_orphan(ino));
             }
             Err(error) => return Err(error),
         };

@@ -16,34 +16,33 @@ const KEPT_BACK_BLOCKS_MIN: u64 = (2 << 20) / BLOCK_BYTES as u64;
 /// Dirty nodes that never force a commit.
 const DIRTY_NODES_MIN: usize = 32;
 
-/// What an operation needs.
+/// What an operation needs at worst.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Need {
-    /// Items it puts or removes in the tree of files.
-    pub items: usize,
+    /// Leaves of the tree of files that it changes.
+    pub leaves: usize,
+    /// Leaves that it may split.
+    pub splits: usize,
     /// Data blocks it takes.
     pub data_blocks: u64,
     /// Whether it frees space in the end and may use what is kept back.
     pub frees: bool,
 }
 
-impl Need {
-    /// So many items.
-    pub fn items(items: usize) -> Need {
-        Need {
-            items,
-            data_blocks: 0,
-            frees: false,
-        }
-    }
+/// What removing a name needs: entry, two inodes, back reference, extents, and an
+/// orphan item that may split its leaf.
+pub(crate) const REMOVAL: Need = Need {
+    leaves: 7,
+    splits: 1,
+    data_blocks: 0,
+    frees: true,
+};
 
-    /// So many items of an operation that frees space.
-    pub fn to_free(items: usize) -> Need {
-        Need {
-            items,
-            data_blocks: 0,
-            frees: true,
-        }
+impl Need {
+    /// Nodes it may have to write in a tree of this height.
+    fn nodes(&self, height: usize) -> usize {
+        // A leaf comes with its way down; a split adds a node on each level and a root.
+        self.leaves * (height + 1) + self.splits * (height + 2)
     }
 }
 
@@ -117,18 +116,20 @@ impl<D: BlockDevice> Volume<D> {
 
     fn reserve_once(&mut self, need: Need) -> Result<()> {
         let height = self.store.height(&self.files)?;
-        // Worst case of an item: the way down, a split on each level, and a new root.
         let for_commit = self.commit_nodes()?;
-        let nodes = need.items * (2 * height + 4) + for_commit;
-        let kept_back = self.kept_back();
-        let store = &mut self.store;
-        // Deletion leaves what two commits need, after which its blocks come back.
-        let two_commits = 4 * for_commit as u64 * u64::from(store.geometry.node_blocks());
+        let node_blocks = u64::from(self.store.geometry.node_blocks());
+        let blocks = |nodes: usize| 2 * nodes as u64 * node_blocks;
+        // Deletion leaves what two commits need, after which its blocks come back;
+        // everything else leaves what deletion needs.
+        let two_commits = blocks(2 * for_commit);
+        let removal = blocks(REMOVAL.nodes(height) + for_commit) + two_commits;
         let keep_back = if need.frees {
             two_commits
         } else {
-            kept_back.max(two_commits)
+            self.kept_back().max(2 * removal)
         };
+        let nodes = need.nodes(height) + for_commit;
+        let store = &mut self.store;
         store
             .space
             .reserve(&mut store.disk, nodes, need.data_blocks, keep_back)

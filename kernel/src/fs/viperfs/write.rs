@@ -19,8 +19,21 @@ use super::volume::Volume;
 use crate::block::BlockDevice;
 
 const BLOCK: u64 = BLOCK_BYTES as u64;
-/// Leaves that one chunk may touch: extents of 128 KiB and the inode.
-const CHUNK_ITEMS: usize = 5;
+/// What writing one chunk needs besides data blocks: the extents of 128 KiB and the inode.
+const CHUNK: Need = Need {
+    leaves: 5,
+    splits: 3,
+    data_blocks: 0,
+    frees: false,
+};
+/// What cutting a file needs: its last block anew, the extents behind it, the inode and an
+/// orphan item.
+const CUT: Need = Need {
+    leaves: 8,
+    splits: 2,
+    data_blocks: 1,
+    frees: true,
+};
 
 impl<D: BlockDevice> Volume<D> {
     /// Writes to a file, which grows as needed, and returns the number of bytes.
@@ -52,9 +65,8 @@ impl<D: BlockDevice> Volume<D> {
 
     fn write_step(&mut self, ino: u64, start: u64, chunk: &[u8], now_ns: u64) -> Result<()> {
         let need = Need {
-            items: CHUNK_ITEMS,
             data_blocks: blocks_of(start, chunk),
-            frees: false,
+            ..CHUNK
         };
         self.change(need, now_ns, |volume| {
             let mut item = volume.file(ino)?;
@@ -267,11 +279,7 @@ impl<D: BlockDevice> Volume<D> {
         }
         let old_size = self.file(ino)?.size.get();
         let cut = size < old_size;
-        let need = Need {
-            items: CHUNK_ITEMS + 2,
-            data_blocks: 1,
-            frees: cut,
-        };
+        let need = Need { frees: cut, ..CUT };
         let rest = self.change(need, now_ns, |volume| {
             let mut item = volume.file(ino)?;
             let mut rest = false;

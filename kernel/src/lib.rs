@@ -18,6 +18,7 @@ pub mod console;
 pub mod drivers;
 pub mod fs;
 pub mod init;
+pub mod ipc;
 pub mod limits;
 pub mod mm;
 pub mod panic;

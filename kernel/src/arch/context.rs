@@ -51,6 +51,11 @@ impl UserFrame {
         self.sp.load(Ordering::Relaxed)
     }
 
+    /// Moves the program counter back to the system call instruction.
+    pub fn rewind_instruction(&self) {
+        self.pc.store(self.pc().wrapping_sub(4), Ordering::Relaxed);
+    }
+
     /// Moves the program counter past the instruction that trapped.
     pub fn skip_instruction(&self) {
         self.pc.store(self.pc().wrapping_add(4), Ordering::Relaxed);

@@ -15,4 +15,4 @@ mod signal;
 pub use capability::Capability;
 pub use handle_table::{HandleTable, LookupError, TableError};
 pub use object::{KernelObject, ObjectBase};
-pub use signal::{Observer, ObserverKey, SignalSet};
+pub use signal::{Heard, Observer, ObserverKey, SignalSet};

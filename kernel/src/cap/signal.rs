@@ -9,11 +9,22 @@ use crate::sync::{AllocError, Ref, SpinLock};
 /// Tells an observer's registrations apart.
 pub type ObserverKey = u64;
 
+/// What an observer does with what it heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Stays registered.
+    Stay,
+    /// Its registration ends.
+    Done,
+    /// Its registration ends, and the signals it heard are cleared.
+    Take,
+}
+
 /// Somebody who wants to know when signals are raised.
 pub trait Observer: Send + Sync {
     /// Signals asked for are raised. Called under the object's signal lock: it must not
-    /// touch the signals of any object. Returns whether to stay registered.
-    fn raised(&self, key: ObserverKey, signals: Signals) -> bool;
+    /// touch the signals of any object.
+    fn raised(&self, key: ObserverKey, signals: Signals) -> Heard;
 }
 
 struct Registration {
@@ -51,17 +62,29 @@ impl SignalSet {
         if raise.is_empty() {
             return;
         }
-        let raised = state.raised;
+        // Dropped only after the lock: an observer may be the last to hold its object.
         let mut gone = Vec::new();
-        state.observers.retain(|entry| {
-            let hit = entry.mask.intersection(raised);
-            if hit.is_empty() || entry.observer.raised(entry.key, hit) {
-                return true;
+        let mut index = 0;
+        while let Some(entry) = state.observers.get(index) {
+            let hit = entry.mask.intersection(state.raised);
+            let heard = if hit.is_empty() {
+                Heard::Stay
+            } else {
+                entry.observer.raised(entry.key, hit)
+            };
+            if heard == Heard::Stay {
+                index = index.saturating_add(1);
+                continue;
             }
-            // Dropped only after the lock: the observer may be the last to hold its object.
-            let _ = gone.try_reserve(1).map(|()| gone.push(entry.observer.clone()));
-            false
-        });
+            if heard == Heard::Take {
+                state.raised = state.raised.difference(hit);
+            }
+            // In the order of registration: the longest waiting hears first.
+            let entry = state.observers.remove(index);
+            if gone.try_reserve(1).is_ok() {
+                gone.push(entry);
+            }
+        }
         drop(state);
         drop(gone);
     }
@@ -122,9 +145,9 @@ mod tests {
     struct Counter(AtomicU32, bool);
 
     impl Observer for Counter {
-        fn raised(&self, _key: ObserverKey, _signals: Signals) -> bool {
+        fn raised(&self, _key: ObserverKey, _signals: Signals) -> Heard {
             self.0.fetch_add(1, Ordering::Relaxed);
-            self.1
+            if self.1 { Heard::Stay } else { Heard::Done }
         }
     }
 

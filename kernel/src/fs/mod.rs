@@ -1,3 +1,4 @@
-//! Filesystems: the ViperFS engine, and later the objects over it.
+//! Filesystems: the ViperFS engine, and the objects over it.
 
+pub mod vfs;
 pub mod viperfs;

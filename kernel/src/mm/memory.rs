@@ -208,6 +208,32 @@ impl MemoryPages {
         Some((page, slot.frame.share()))
     }
 
+    /// As [`MemoryPages::take_dirty`], for pages below `end` only.
+    pub fn take_dirty_below(&self, from: u64, end: u64) -> Option<(u64, Frame)> {
+        let mut pages = self.pages.lock();
+        let (page, slot) = pages.next_dirty(from).filter(|(page, _)| *page < end)?;
+        slot.dirty = false;
+        self.dirty.fetch_sub(1, Ordering::Relaxed);
+        Some((page, slot.frame.share()))
+    }
+
+    /// This page, if it is dirty; it counts as clean from here on.
+    pub fn take_dirty_page(&self, page: u64) -> Option<Frame> {
+        self.take_dirty_below(page, page.saturating_add(1)).map(|(_, frame)| frame)
+    }
+
+    /// Counts the dirty pages anew, after some were dropped; returns their number.
+    pub fn recount_dirty(&self) -> u64 {
+        let mut pages = self.pages.lock();
+        let (mut from, mut count) = (0, 0);
+        while let Some((page, _)) = pages.next_dirty(from) {
+            count += 1;
+            from = page.saturating_add(1);
+        }
+        self.dirty.store(count, Ordering::Relaxed);
+        count
+    }
+
     /// Drops the clean pages that nobody else holds.
     pub fn drop_clean(&self) {
         if self.source.is_some() {

@@ -59,6 +59,7 @@ fn take_over(me: usize, previous: &Ref<Thread>) -> Option<()> {
     if busy_queue {
         timer::program();
     }
+    next.apply_restart();
     next.state.store(state::RUNNING, Ordering::Release);
     next.home.store(me as u32, Ordering::Relaxed);
     if next.is_killed() {
@@ -196,10 +197,14 @@ pub fn preempt_kernel() {
 pub fn handle_user_pending() {
     let bits = arch::take_pending();
     let thread = current();
-    if thread.is_killed()
-        && let Some(owner) = thread.owner().cloned()
-    {
-        owner.attend(&thread);
+    if thread.is_killed() {
+        if let Some(owner) = thread.owner() {
+            arch::irq_enable();
+            owner.thread_ends(&thread);
+            arch::irq_disable();
+        }
+        drop(thread);
+        exit_current();
     }
     if bits & PENDING_RESCHEDULE != 0 {
         requeue(arch::cpu_id(), &thread);

@@ -21,8 +21,8 @@ pub trait Owner: Any + Send + Sync {
     /// Counts CPU time and one turn on a CPU.
     fn charge_time(&self, ns: u64);
 
-    /// A thread of it has something to do before it returns to its program: it was killed.
-    fn attend(&self, thread: &Ref<Thread>);
+    /// A killed thread of it is about to end: takes it off the owner's books. May sleep.
+    fn thread_ends(&self, thread: &Ref<Thread>);
 }
 
 /// Where a thread stands; changed under the lock of its home queue.
@@ -56,6 +56,11 @@ pub struct Thread {
     pub(super) expired: AtomicBool,
     pub(super) claim: AtomicU32,
     pub(super) wait_key: AtomicU64,
+    pub(super) consumes: AtomicBool,
+    pub(super) restart: AtomicBool,
+    pub(super) call: [AtomicU64; 6],
+    pub(super) call_number: AtomicU64,
+    pub(super) tag: [AtomicU64; 2],
     pub(super) target: SpinLock<WaitTarget>,
     /// The scheduler's own reference while the thread is in no queue and on no CPU.
     pub(super) held: SpinLock<Option<Ref<Thread>>>,
@@ -107,6 +112,11 @@ impl Thread {
             expired: AtomicBool::new(false),
             claim: AtomicU32::new(claim::NONE),
             wait_key: AtomicU64::new(0),
+            consumes: AtomicBool::new(false),
+            restart: AtomicBool::new(false),
+            call: [const { AtomicU64::new(0) }; 6],
+            call_number: AtomicU64::new(0),
+            tag: [const { AtomicU64::new(0) }; 2],
             target: SpinLock::new(WaitTarget::None),
             held: SpinLock::new(None),
             killed: AtomicBool::new(false),

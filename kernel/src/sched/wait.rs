@@ -3,8 +3,8 @@
 use abi::{Error, Signals};
 
 use crate::arch;
-use crate::cap::{KernelObject, Observer, ObserverKey};
-use crate::sync::atomic::Ordering;
+use crate::cap::{Heard, KernelObject, Observer, ObserverKey};
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{AllocError, Parked, Ref};
 use crate::time::now_ns;
 
@@ -52,6 +52,8 @@ impl Ref<Thread> {
     ) -> Result<ObserverKey, AllocError> {
         let key = self.wait_key.load(Ordering::Relaxed).wrapping_add(1);
         self.wait_key.store(key, Ordering::Relaxed);
+        self.consumes.store(false, Ordering::Relaxed);
+        self.restart.store(false, Ordering::Relaxed);
         *self.target.lock() = target;
         self.claim.store(claim::OPEN, Ordering::Release);
         if deadline != abi::NEVER
@@ -65,6 +67,39 @@ impl Ref<Thread> {
 }
 
 impl Thread {
+    /// The open wait takes the signals it ends with, so that they are no longer raised.
+    pub fn consume_signals(&self) {
+        self.consumes.store(true, Ordering::Relaxed);
+    }
+
+    /// The open wait, if it ends without an error, makes the system call again with these
+    /// arguments: for calls whose results the waker cannot write.
+    pub fn restart_call(&self, number: u64, arguments: [u64; 6]) {
+        for (place, value) in self.call.iter().zip(arguments) {
+            place.store(value, Ordering::Relaxed);
+        }
+        self.call_number.store(number, Ordering::Relaxed);
+        self.restart.store(true, Ordering::Relaxed);
+    }
+
+    /// Puts the arguments of a call that is made again back into the frame; done when the
+    /// thread is switched to, after its entry into the kernel has finished with the frame.
+    pub(super) fn apply_restart(&self) {
+        if !self.restart.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        for (register, value) in self.call.iter().enumerate() {
+            self.frame().set_register(register, value.load(Ordering::Relaxed));
+        }
+        self.frame().set_register(8, self.call_number.load(Ordering::Relaxed));
+        self.frame().rewind_instruction();
+    }
+
+    /// Words by which a waiting list finds the thread.
+    pub fn wait_tag(&self) -> &[AtomicU64; 2] {
+        &self.tag
+    }
+
     /// Ends a wait whose results the system call itself returns. False: somebody else
     /// has written results already, and the call returns `BLOCKED`.
     pub fn close_wait(&self) -> bool {
@@ -77,6 +112,12 @@ impl Thread {
             *self.target.lock() = WaitTarget::None;
         }
         closed
+    }
+
+    /// As [`Thread::complete`], for whoever took the thread off its list: whichever wait is
+    /// open is the one meant.
+    pub fn complete_any(&self, error: Option<Error>, values: [u64; 3]) -> bool {
+        self.complete(self.wait_key.load(Ordering::Relaxed), error, values)
     }
 
     /// Ends the frameless wait named by `key`, if it is still open: writes its results,
@@ -98,6 +139,9 @@ impl Thread {
             return false;
         }
         self.frame().set_result(error.map_or(0, |error| error as u64), values);
+        if error.is_some() {
+            self.restart.store(false, Ordering::Relaxed);
+        }
         timer::remove(self);
         let target = core::mem::replace(&mut *self.target.lock(), WaitTarget::None);
         if error.is_some() {
@@ -117,9 +161,13 @@ impl Thread {
 }
 
 impl Observer for Thread {
-    fn raised(&self, key: ObserverKey, signals: Signals) -> bool {
-        self.complete(key, None, [u64::from(signals.bits()), 0, 0]);
-        false
+    fn raised(&self, key: ObserverKey, signals: Signals) -> Heard {
+        let consumes = self.consumes.load(Ordering::Relaxed);
+        if self.complete(key, None, [u64::from(signals.bits()), 0, 0]) && consumes {
+            Heard::Take
+        } else {
+            Heard::Done
+        }
     }
 }
 

@@ -1,0 +1,290 @@
+//! A two-ended message pipe.
+//!
+//! Each end owns the queue it reads. A message carries bytes and capabilities; a
+//! capability in flight belongs to the message, so dropping an unread message closes
+//! what it carried.
+//!
+//! Lock order: an inbox, then signals; no two inboxes are held at once.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use abi::{ObjectKind, Signals};
+
+use crate::account::Charge;
+use crate::cap::{Capability, KernelObject, ObjectBase};
+use crate::limits::CHANNEL_QUEUE_MESSAGES_MAX;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{AllocError, Ref, SpinLock};
+
+/// Bytes and capabilities on their way.
+#[derive(Debug)]
+pub struct Message {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// The capabilities.
+    pub handles: Vec<Capability>,
+    /// What the sender is charged until the message is read.
+    pub charge: Option<Charge>,
+}
+
+/// Why a message was not sent; it comes back.
+#[derive(Debug)]
+pub enum SendError {
+    /// The other end is closed.
+    PeerClosed(Message),
+    /// The other end's queue is full.
+    Full(Message),
+    /// No memory.
+    NoMemory(Message),
+}
+
+/// Why no message was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// There is none.
+    Empty,
+    /// There is none, and none can come.
+    PeerClosed,
+    /// It is larger than the room for it: bytes and handles it has.
+    TooSmall {
+        /// Bytes.
+        bytes: usize,
+        /// Handles.
+        handles: usize,
+    },
+}
+
+#[derive(Debug)]
+struct Side {
+    base: ObjectBase,
+    inbox: SpinLock<VecDeque<Message>>,
+    closed: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Core {
+    sides: [Side; 2],
+}
+
+/// One end of a channel.
+#[derive(Debug)]
+pub struct ChannelEnd {
+    core: Ref<Core>,
+    second: bool,
+}
+
+impl ChannelEnd {
+    /// Makes both ends.
+    ///
+    /// # Errors
+    /// [`AllocError`] where there is no memory.
+    pub fn pair() -> Result<(Ref<ChannelEnd>, Ref<ChannelEnd>), AllocError> {
+        let side = || Side {
+            base: ObjectBase::new(Signals::WRITABLE),
+            inbox: SpinLock::new(VecDeque::new()),
+            closed: AtomicBool::new(false),
+        };
+        let core = Ref::new(Core { sides: [side(), side()] })?;
+        let first = Ref::new(ChannelEnd { core: core.clone(), second: false })?;
+        let second = Ref::new(ChannelEnd { core, second: true })?;
+        Ok((first, second))
+    }
+
+    fn own(&self) -> &Side {
+        let [first, second] = &self.core.sides;
+        if self.second { second } else { first }
+    }
+
+    fn peer(&self) -> &Side {
+        let [first, second] = &self.core.sides;
+        if self.second { first } else { second }
+    }
+
+    /// Delivers `message` to the other end.
+    ///
+    /// # Errors
+    /// [`SendError`] with the message, so the caller keeps its capabilities.
+    pub fn send(&self, message: Message) -> Result<(), SendError> {
+        let peer = self.peer();
+        let mut inbox = peer.inbox.lock();
+        // Under the lock that the closing end empties its inbox with.
+        if peer.closed.load(Ordering::Acquire) {
+            return Err(SendError::PeerClosed(message));
+        }
+        // Signals change under the lock of the inbox they speak of, so that they never
+        // say what is no longer true.
+        if inbox.len() >= CHANNEL_QUEUE_MESSAGES_MAX {
+            self.own().base.signals().update(Signals::WRITABLE, Signals::empty());
+            return Err(SendError::Full(message));
+        }
+        if inbox.try_reserve(1).is_err() {
+            return Err(SendError::NoMemory(message));
+        }
+        inbox.push_back(message);
+        if inbox.len() >= CHANNEL_QUEUE_MESSAGES_MAX {
+            self.own().base.signals().update(Signals::WRITABLE, Signals::empty());
+        }
+        peer.base.signals().update(Signals::empty(), Signals::READABLE);
+        Ok(())
+    }
+
+    /// Takes the oldest message, if it fits.
+    ///
+    /// # Errors
+    /// [`ReadError`]; the message stays.
+    pub fn read(&self, bytes: usize, handles: usize) -> Result<Message, ReadError> {
+        let own = self.own();
+        let mut inbox = own.inbox.lock();
+        let Some(first) = inbox.front() else {
+            let closed = self.peer().closed.load(Ordering::Acquire);
+            return Err(if closed { ReadError::PeerClosed } else { ReadError::Empty });
+        };
+        if first.bytes.len() > bytes || first.handles.len() > handles {
+            return Err(ReadError::TooSmall {
+                bytes: first.bytes.len(),
+                handles: first.handles.len(),
+            });
+        }
+        let message = inbox.pop_front().ok_or(ReadError::Empty)?;
+        if inbox.is_empty() {
+            own.base.signals().update(Signals::READABLE, Signals::empty());
+        }
+        if !self.peer().closed.load(Ordering::Acquire) {
+            self.peer().base.signals().update(Signals::empty(), Signals::WRITABLE);
+        }
+        Ok(message)
+    }
+
+    /// Puts a message back that could not be handed over after all.
+    pub fn put_back(&self, message: Message) {
+        let own = self.own();
+        let mut inbox = own.inbox.lock();
+        if own.closed.load(Ordering::Acquire) || inbox.try_reserve(1).is_err() {
+            drop(inbox);
+            return;
+        }
+        inbox.push_front(message);
+        drop(inbox);
+        own.base.signals().update(Signals::empty(), Signals::READABLE);
+    }
+}
+
+/// Messages of closed ends. Dropping them can close further ends; this turns the
+/// recursion into a loop, so that nested channels cannot use up a kernel stack.
+static UNREAD: SpinLock<Vec<VecDeque<Message>>> = SpinLock::new(Vec::new());
+static DRAINING: AtomicBool = AtomicBool::new(false);
+
+fn discard(messages: VecDeque<Message>) {
+    if messages.is_empty() {
+        return;
+    }
+    {
+        let mut unread = UNREAD.lock();
+        if unread.try_reserve(1).is_err() {
+            // Kept for ever rather than dropped in a recursion without bound.
+            core::mem::forget(messages);
+            return;
+        }
+        unread.push(messages);
+    }
+    while !DRAINING.swap(true, Ordering::AcqRel) {
+        loop {
+            let next = UNREAD.lock().pop();
+            let Some(messages) = next else { break };
+            drop(messages);
+        }
+        DRAINING.store(false, Ordering::Release);
+        if UNREAD.lock().is_empty() {
+            return;
+        }
+    }
+}
+
+impl KernelObject for ChannelEnd {
+    fn kind(&self) -> ObjectKind {
+        ObjectKind::Channel
+    }
+
+    fn base(&self) -> &ObjectBase {
+        &self.own().base
+    }
+
+    /// Wakes the other end, whose next read beyond the last message says `PeerClosed`.
+    fn on_last_handle(&self) {
+        let own = self.own();
+        let messages = {
+            let mut inbox = own.inbox.lock();
+            own.closed.store(true, Ordering::Release);
+            core::mem::take(&mut *inbox)
+        };
+        let raise = Signals::PEER_CLOSED;
+        self.peer().base.signals().update(Signals::WRITABLE, raise);
+        discard(messages);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use abi::Rights;
+
+    fn message(bytes: &[u8]) -> Message {
+        Message { bytes: bytes.to_vec(), handles: Vec::new(), charge: None }
+    }
+
+    #[test]
+    fn messages_arrive_in_order_and_signals_follow() {
+        let (a, b) = ChannelEnd::pair().unwrap();
+        assert_eq!(b.read(10, 0).unwrap_err(), ReadError::Empty);
+        a.send(message(b"one")).unwrap();
+        a.send(message(b"two")).unwrap();
+        assert!(b.base().signals().raised().contains(Signals::READABLE));
+        assert_eq!(b.read(2, 0).unwrap_err(), ReadError::TooSmall { bytes: 3, handles: 0 });
+        assert_eq!(b.read(3, 0).unwrap().bytes, b"one");
+        assert_eq!(b.read(3, 0).unwrap().bytes, b"two");
+        assert!(!b.base().signals().raised().contains(Signals::READABLE));
+    }
+
+    #[test]
+    fn a_full_queue_pushes_back_until_it_is_read() {
+        let (a, b) = ChannelEnd::pair().unwrap();
+        for _ in 0..CHANNEL_QUEUE_MESSAGES_MAX {
+            a.send(message(b"x")).unwrap();
+        }
+        assert!(!a.base().signals().raised().contains(Signals::WRITABLE));
+        assert!(matches!(a.send(message(b"y")), Err(SendError::Full(_))));
+        b.read(1, 0).unwrap();
+        assert!(a.base().signals().raised().contains(Signals::WRITABLE));
+        a.send(message(b"y")).unwrap();
+    }
+
+    #[test]
+    fn what_was_sent_before_the_close_can_still_be_read() {
+        let (a, b) = ChannelEnd::pair().unwrap();
+        let (a_cap, b_cap) =
+            (Capability::new(a.clone(), Rights::all()), Capability::new(b.clone(), Rights::all()));
+        a.send(message(b"last")).unwrap();
+        drop(a_cap);
+        assert!(b.base().signals().raised().contains(Signals::PEER_CLOSED));
+        assert_eq!(b.read(4, 0).unwrap().bytes, b"last");
+        assert_eq!(b.read(4, 0).unwrap_err(), ReadError::PeerClosed);
+        drop(b_cap);
+        assert!(matches!(a.send(message(b"x")), Err(SendError::PeerClosed(_))));
+    }
+
+    #[test]
+    fn deep_nesting_is_dropped_without_recursion() {
+        let (mut outer, keep) = ChannelEnd::pair().unwrap();
+        let mut cap = Capability::new(keep, Rights::all());
+        for _ in 0..20_000 {
+            let (near, far) = ChannelEnd::pair().unwrap();
+            near.send(Message { bytes: Vec::new(), handles: alloc::vec![cap], charge: None })
+                .unwrap();
+            cap = Capability::new(far, Rights::all());
+            outer = near;
+        }
+        drop(outer);
+        drop(cap);
+    }
+}

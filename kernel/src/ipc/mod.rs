@@ -1,0 +1,16 @@
+//! Communication between processes: channels, events, ports, futexes.
+//!
+//! Every wait here is frameless: the waker writes the results into the waiting thread's
+//! frame. What a call cannot finish at once it either refuses with `WouldBlock`, so that
+//! the program waits for a signal, or it waits and is made again.
+#![forbid(unsafe_code)]
+
+mod channel;
+mod event;
+mod futex;
+mod port;
+
+pub use channel::{ChannelEnd, Message, ReadError, SendError};
+pub use event::Event;
+pub use futex::{FutexOutcome, futex_wait, futex_wake};
+pub use port::{Port, PortError};

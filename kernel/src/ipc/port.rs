@@ -1,0 +1,303 @@
+//! A set of objects to wait for.
+//!
+//! A member observes its object for as long as it is in the set; when a signal it watches
+//! is raised it goes into the ready queue. A wait looks at the ready members: one whose
+//! signals are still raised is reported and stays (level triggered), others leave.
+//!
+//! Lock order: an object's signals, then a port's state.
+
+use alloc::vec::Vec;
+
+use abi::signal::PortEvent;
+use abi::{ObjectKind, Signals};
+
+use crate::cap::{Heard, KernelObject, ObjectBase, Observer, ObserverKey};
+use crate::limits::PORT_MEMBERS_MAX;
+use crate::sched::{Thread, Waiter};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{AllocError, Link, Linked, Queue, Ref, SpinLock};
+
+/// One object in a port.
+struct Member {
+    link: Link<Member>,
+    key: u64,
+    registration: ObserverKey,
+    mask: Signals,
+    object: Ref<dyn KernelObject>,
+    core: Ref<Core>,
+}
+
+impl Linked for Member {
+    fn link(&self) -> &Link<Member> {
+        &self.link
+    }
+}
+
+#[derive(Default)]
+struct State {
+    members: Vec<Ref<Member>>,
+    ready: Queue<Member>,
+    waiting: Queue<Thread>,
+}
+
+struct Core {
+    state: SpinLock<State>,
+}
+
+/// A set of objects to wait for.
+pub struct Port {
+    base: ObjectBase,
+    core: Ref<Core>,
+}
+
+/// Why a port could not be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortError {
+    /// There are too many members.
+    TooMany,
+    /// No member has this key.
+    NotFound,
+    /// No memory.
+    NoMemory,
+}
+
+impl From<AllocError> for PortError {
+    fn from(_: AllocError) -> Self {
+        PortError::NoMemory
+    }
+}
+
+static NEXT_REGISTRATION: AtomicU64 = AtomicU64::new(1 << 63);
+
+impl Port {
+    /// An empty port.
+    ///
+    /// # Errors
+    /// [`AllocError`] where there is no memory.
+    pub fn new() -> Result<Port, AllocError> {
+        let core = Ref::new(Core { state: SpinLock::new(State::default()) })?;
+        Ok(Port { base: ObjectBase::new(Signals::empty()), core })
+    }
+
+    /// Adds an object, or replaces the member with this key.
+    ///
+    /// # Errors
+    /// [`PortError`].
+    pub fn add(
+        &self,
+        object: Ref<dyn KernelObject>,
+        mask: Signals,
+        key: u64,
+    ) -> Result<(), PortError> {
+        match self.remove(key) {
+            Ok(()) | Err(PortError::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+        let registration = NEXT_REGISTRATION.fetch_add(1, Ordering::Relaxed);
+        let member = Ref::new(Member {
+            link: Link::new(),
+            key,
+            registration,
+            mask,
+            object: object.clone(),
+            core: self.core.clone(),
+        })?;
+        {
+            let mut state = self.core.state.lock();
+            if state.members.len() >= PORT_MEMBERS_MAX {
+                return Err(PortError::TooMany);
+            }
+            state.members.try_reserve(1).map_err(|_| PortError::NoMemory)?;
+            let index = state.members.partition_point(|other| other.key < key);
+            state.members.insert(index, member.clone());
+        }
+        let observer: Ref<dyn Observer> = member.clone().widen(|member| member as *mut dyn Observer);
+        match object.base().signals().observe(mask, registration, observer, true) {
+            Ok(raised) => {
+                if !raised.is_empty() {
+                    member.make_ready();
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let _ = self.remove(key);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Takes the member with this key out.
+    ///
+    /// # Errors
+    /// [`PortError::NotFound`].
+    pub fn remove(&self, key: u64) -> Result<(), PortError> {
+        let member = {
+            let mut state = self.core.state.lock();
+            let index = state
+                .members
+                .binary_search_by_key(&key, |member| member.key)
+                .map_err(|_| PortError::NotFound)?;
+            let member = state.members.remove(index);
+            state.ready.remove(&member);
+            member
+        };
+        member.leave();
+        Ok(())
+    }
+
+    /// Fills `events` with what is ready; returns how many.
+    pub fn collect(&self, events: &mut [PortEvent]) -> usize {
+        let mut count = 0;
+        // Each ready member is looked at once: those still ready go to the end.
+        let rounds = self.core.state.lock().ready.len();
+        for _ in 0..rounds {
+            let Some(place) = events.get_mut(count) else { break };
+            let next = self.core.state.lock().ready.pop();
+            let Some(member) = next else { break };
+            let raised = member.object.base().signals().raised().intersection(member.mask);
+            if raised.is_empty() {
+                continue;
+            }
+            *place = PortEvent { key: member.key, signals: raised.bits(), reserved: 0 };
+            count += 1;
+            // One that became ready in between is in the queue already.
+            let _ = self.core.state.lock().ready.push(member);
+        }
+        count
+    }
+
+    /// The port as a list of waiting threads.
+    pub fn waiter(&self) -> Ref<dyn Waiter> {
+        self.core.clone().widen(|core| core as *mut dyn Waiter)
+    }
+
+    /// Puts the running thread on the list, unless something is ready.
+    pub fn enlist(&self, thread: &Ref<Thread>) -> bool {
+        let mut state = self.core.state.lock();
+        state.ready.is_empty() && state.waiting.push(thread.clone()).is_ok()
+    }
+}
+
+impl Member {
+    fn make_ready(self: &Member) {
+        let woken = {
+            let mut state = self.core.state.lock();
+            let present = state
+                .members
+                .binary_search_by_key(&self.key, |member| member.key)
+                .ok()
+                .and_then(|index| state.members.get(index).cloned())
+                .filter(|member| member.registration == self.registration);
+            let Some(member) = present else { return };
+            let _ = state.ready.push(member);
+            state.waiting.pop()
+        };
+        if let Some(thread) = woken {
+            thread.complete_any(None, [0; 3]);
+        }
+    }
+
+    fn leave(&self) {
+        self.object.base().signals().forget(self.registration, self);
+    }
+}
+
+impl Observer for Member {
+    fn raised(&self, _key: ObserverKey, _signals: Signals) -> Heard {
+        self.make_ready();
+        Heard::Stay
+    }
+}
+
+impl Waiter for Core {
+    fn cancel(&self, thread: &Thread) {
+        let removed = self.state.lock().waiting.remove(thread);
+        drop(removed);
+    }
+}
+
+impl KernelObject for Port {
+    fn kind(&self) -> ObjectKind {
+        ObjectKind::Port
+    }
+
+    fn base(&self) -> &ObjectBase {
+        &self.base
+    }
+
+    /// The members hold the port's core and their objects: they are let go.
+    fn on_last_handle(&self) {
+        let (members, ready) = {
+            let mut state = self.core.state.lock();
+            (core::mem::take(&mut state.members), core::mem::take(&mut state.ready))
+        };
+        drop(ready);
+        for member in members {
+            member.leave();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipc::Event;
+
+    const BIT: Signals = Signals::USER_0;
+
+    fn keys(port: &Port) -> Vec<u64> {
+        let mut events = [PortEvent::default(); 8];
+        let count = port.collect(&mut events);
+        events[..count].iter().map(|event| event.key).collect()
+    }
+
+    fn object(event: &Ref<Event>) -> Ref<dyn KernelObject> {
+        event.clone().widen(|event| event as *mut dyn KernelObject)
+    }
+
+    #[test]
+    fn a_member_is_reported_as_long_as_its_signal_is_raised() {
+        let port = Port::new().unwrap();
+        let event = Ref::new(Event::new()).unwrap();
+        port.add(object(&event), BIT, 5).unwrap();
+        assert!(keys(&port).is_empty());
+        event.update(Signals::empty(), BIT);
+        assert_eq!(keys(&port), [5]);
+        assert_eq!(keys(&port), [5]);
+        event.update(BIT, Signals::empty());
+        assert!(keys(&port).is_empty());
+        event.update(Signals::empty(), BIT);
+        assert_eq!(keys(&port), [5]);
+        port.remove(5).unwrap();
+        assert!(keys(&port).is_empty());
+        assert_eq!(port.remove(5), Err(PortError::NotFound));
+    }
+
+    #[test]
+    fn a_signal_raised_before_the_adding_counts() {
+        let port = Port::new().unwrap();
+        let event = Ref::new(Event::new()).unwrap();
+        event.update(Signals::empty(), BIT);
+        port.add(object(&event), BIT, 1).unwrap();
+        port.add(object(&event), Signals::PEER_CLOSED, 2).unwrap();
+        assert_eq!(keys(&port), [1]);
+        // The same key again replaces the member.
+        port.add(object(&event), Signals::PEER_CLOSED, 1).unwrap();
+        assert!(keys(&port).is_empty());
+    }
+
+    #[test]
+    fn a_closed_port_lets_its_objects_go() {
+        let event = Ref::new(Event::new()).unwrap();
+        let port = Ref::new(Port::new().unwrap()).unwrap();
+        let core = port.core.clone();
+        for key in 0..100 {
+            port.add(object(&event), BIT, key).unwrap();
+        }
+        event.update(Signals::empty(), BIT);
+        port.on_last_handle();
+        drop(port);
+        assert_eq!(event.references(), 1);
+        assert_eq!(core.references(), 1);
+    }
+}

@@ -105,9 +105,17 @@ impl<D: BlockDevice> Volume<D> {
     }
 
     fn reserve(&mut self, need: Need) -> Result<()> {
-        if let Some(group) = self.store.space.damaged_group() {
-            self.rebuild_group(group)?;
+        loop {
+            let outcome = self.reserve_once(need);
+            // A damaged bitmap shows when it is first needed, as a lack of space.
+            match (outcome, self.store.space.damaged_group()) {
+                (Err(Error::NoSpace), Some(group)) => self.rebuild_group(group)?,
+                _ => return outcome,
+            }
         }
+    }
+
+    fn reserve_once(&mut self, need: Need) -> Result<()> {
         let height = self.store.height(&self.files)?;
         // Worst case of an item: the way down, a split on each level, and a new root.
         let for_commit = self.commit_nodes()?;
@@ -129,7 +137,13 @@ impl<D: BlockDevice> Volume<D> {
     /// Makes sure that a commit does not fail for want of a node.
     pub(super) fn reserve_commit(&mut self) -> Result<()> {
         let nodes = self.commit_nodes()?;
-        self.store.space.reserve(&mut self.store.disk, nodes, 0, 0)
+        let store = &mut self.store;
+        match store.space.reserve(&mut store.disk, nodes, 0, 0) {
+            Err(Error::NoSpace) if store.space.release_pins() => {
+                store.space.reserve(&mut store.disk, nodes, 0, 0)
+            }
+            outcome => outcome,
+        }
     }
 
     /// Nodes that the commit itself may have to copy.

@@ -21,6 +21,8 @@ mod node;
 mod remove;
 mod seal;
 mod search;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use node::{Node, page_sum};
 pub(crate) use search::Visit;

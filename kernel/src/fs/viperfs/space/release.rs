@@ -1,5 +1,7 @@
 //! Taking blocks back, and what a commit does to them.
 
+use alloc::vec::Vec;
+
 use super::{Group, KEEP_GENERATIONS, Run, Space};
 use crate::block::BlockDevice;
 use crate::fs::viperfs::disk::Disk;
@@ -72,6 +74,20 @@ impl Space {
                 maps.fresh.clear_all();
             }
         }
+    }
+
+    /// Gives out what the last commit before the mount freed, after all, when not even
+    /// a commit finds room; whether that was anything. What is lost is the way back
+    /// to the state before the mounted one, until the next commit.
+    pub fn release_pins(&mut self) -> bool {
+        let pins = if self.first_generation {
+            core::mem::take(&mut self.held)
+        } else {
+            Vec::new()
+        };
+        let any = !pins.is_empty();
+        pins.into_iter().for_each(|run| self.release_busy(run));
+        any
     }
 
     pub(super) fn release_busy(&mut self, run: Run) {

@@ -14,6 +14,7 @@ use crate::sync::{Once, Ref};
 use super::options::{LogTarget, Options};
 
 static SERIAL: Once<Ref<Pl011>> = Once::new();
+static OPTIONS: Once<Options> = Once::new();
 
 /// The serial port, where there is one.
 pub(super) fn port() -> Option<&'static Ref<Pl011>> {
@@ -29,6 +30,7 @@ pub(super) fn init(machine: &Machine<'_>, options: &Options) {
     {
         SERIAL.call_once(|| port);
     }
+    OPTIONS.call_once(|| *options);
     let level = if options.verbose { LevelFilter::Info } else { LevelFilter::Warn };
     let (write, level): (fn(&str), _) = match options.log {
         LogTarget::Serial => (write_serial, level),
@@ -65,9 +67,17 @@ impl Write for Everywhere {
     }
 }
 
+/// Exit code of a machine that cannot start, where it has one: FAIL.
+const REFUSED: u32 = 20;
+
 /// Says why the system cannot start, and stops the machine.
+///
+/// With semihosting the serial port belongs to programs, so only the log says it.
 pub(super) fn refuse(why: fmt::Arguments<'_>) -> ! {
-    let _ = writeln!(Everywhere, "ViperOS cannot start: {why}");
     log::error!("cannot start: {why}");
+    if OPTIONS.get().is_some_and(|options| options.semihosting) {
+        arch::semihosting_exit(REFUSED)
+    }
+    let _ = writeln!(Everywhere, "ViperOS cannot start: {why}");
     arch::power_off()
 }

@@ -19,12 +19,19 @@ pub const PROGRAM: Program = Program {
 };
 
 fn main(args: &Args) -> Outcome {
-    let kernel = statistics::text(Topic::Version);
-    match &kernel {
-        Ok(kernel) => println!("ViperOS {} ({kernel})", env!("CARGO_PKG_VERSION")),
-        Err(_) => println!("ViperOS {}", env!("CARGO_PKG_VERSION")),
+    let own = env!("CARGO_PKG_VERSION");
+    match statistics::text(Topic::Version) {
+        Ok(kernel) => {
+            println!("{kernel}");
+            if !kernel.contains(own) {
+                println!("Commands of version {own}");
+            }
+        }
+        Err(failure) => {
+            println!("ViperOS {own}");
+            return Err(failure);
+        }
     }
-    kernel?;
     if args.get(FULL) {
         let machine = statistics::machine()?;
         let memory = statistics::memory()?;

@@ -115,9 +115,11 @@ pub fn run_script(session: &mut Session, path: &str) -> Result<ControlFlow<Rc, R
 
 /// Reads lines and runs them until there are no more; the last return code.
 fn read_and_run(session: &mut Session) -> Result<Rc, Failure> {
+    // With a redirected stream there is nobody to edit lines for.
+    let is_edited = io::stdin().is_terminal() && io::stdout().is_terminal();
     loop {
         session.jobs.report_ended();
-        let line = match session.console() {
+        let line = match session.console().filter(|_| is_edited) {
             None => match console::read_plain_line()? {
                 Some(line) => line,
                 None => return Ok(session.last.rc),

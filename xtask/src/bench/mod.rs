@@ -3,13 +3,14 @@
 mod boot;
 mod compare;
 mod guest;
+mod host;
 mod results;
 
 use anyhow::{Context, bail};
 
 use crate::arguments::{BenchOptions, Profile};
 use crate::build::system;
-use crate::toolchain::emulator;
+use crate::toolchain::{self, emulator};
 
 use results::{Measurement, Run};
 
@@ -21,9 +22,39 @@ pub fn bench(options: &BenchOptions) -> anyhow::Result<u8> {
         };
         return compare::compare(before.as_ref(), after.as_ref(), options.threshold);
     }
-    if options.host {
-        bail!("bench --host: the file system engine has no benchmark program on the host yet");
+    let run = if options.host {
+        on_host(options)?
+    } else {
+        in_machine(options)?
+    };
+    for result in &run.results {
+        println!("{}", result.line());
     }
+    if let Some(file) = &options.json {
+        run.write(file)
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    if run.results.is_empty() {
+        bail!("nothing was measured");
+    }
+    Ok(0)
+}
+
+/// Measures the file system engine on the host.
+fn on_host(options: &BenchOptions) -> anyhow::Result<Run> {
+    if options.icount {
+        bail!("bench --host measures on the host; --icount is for the machine");
+    }
+    let mut run = Run::new("none", &toolchain::host_version(), "wall");
+    for round in 1..=options.repeat {
+        say_round(round, options.repeat);
+        run.add(host::measure(&options.names)?);
+    }
+    Ok(run)
+}
+
+/// Measures in the machine.
+fn in_machine(options: &BenchOptions) -> anyhow::Result<Run> {
     let (boot, in_guest): (Vec<_>, Vec<_>) = options
         .names
         .iter()
@@ -38,11 +69,10 @@ pub fn bench(options: &BenchOptions) -> anyhow::Result<u8> {
     }
     let emulator = emulator::resolve()?;
     let system = system::build(Profile::Release)?;
-    let mut run = Run::new(&emulator, &system.toolchain, options.icount);
+    let clock = if options.icount { "icount" } else { "wall" };
+    let mut run = Run::new(&emulator.version, &system.toolchain.to_string(), clock);
     for round in 1..=options.repeat {
-        if options.repeat > 1 {
-            eprintln!("bench: run {round} of {}", options.repeat);
-        }
+        say_round(round, options.repeat);
         if wants_boot {
             run.add(boot::measure(&emulator, &system, &boot)?);
         }
@@ -55,15 +85,11 @@ pub fn bench(options: &BenchOptions) -> anyhow::Result<u8> {
             )?);
         }
     }
-    for result in &run.results {
-        println!("{}", result.line());
+    Ok(run)
+}
+
+fn say_round(round: u32, rounds: u32) {
+    if rounds > 1 {
+        eprintln!("bench: run {round} of {rounds}");
     }
-    if let Some(file) = &options.json {
-        run.write(file)
-            .with_context(|| format!("cannot write {}", file.display()))?;
-    }
-    if run.results.is_empty() {
-        bail!("nothing was measured");
-    }
-    Ok(0)
 }

@@ -6,8 +6,6 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::command;
-use crate::toolchain::Toolchain;
-use crate::toolchain::emulator::Emulator;
 use crate::workspace;
 
 /// Version of the file's form.
@@ -82,13 +80,13 @@ impl BenchResult {
 
 impl Run {
     /// A run without results.
-    pub fn new(emulator: &Emulator, toolchain: &Toolchain, is_icount: bool) -> Run {
+    pub fn new(qemu: &str, compiler: &str, clock: &str) -> Run {
         Run {
             form: FORM,
             commit: commit(),
-            qemu: emulator.version.clone(),
-            compiler: toolchain.to_string(),
-            clock: if is_icount { "icount" } else { "wall" }.to_owned(),
+            qemu: qemu.to_owned(),
+            compiler: compiler.to_owned(),
+            clock: clock.to_owned(),
             results: Vec::new(),
         }
     }
@@ -189,16 +187,7 @@ mod tests {
 
     #[test]
     fn the_median_counts() {
-        let emulator = Emulator {
-            path: "qemu".into(),
-            version: "7.2".into(),
-        };
-        let toolchain = Toolchain {
-            way: crate::toolchain::Way::Source,
-            version: "1.95".into(),
-            linker: None,
-        };
-        let mut run = Run::new(&emulator, &toolchain, true);
+        let mut run = Run::new("7.2", "1.95", "icount");
         for value in [5.0, 1.0, 3.0] {
             run.add(vec![measurement("a", value)]);
         }

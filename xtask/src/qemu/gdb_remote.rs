@@ -57,6 +57,22 @@ impl Stub {
         Ok(())
     }
 
+    /// Makes the CPU that stopped go on elsewhere.
+    pub fn set_pc(&mut self, address: u64) -> anyhow::Result<()> {
+        // Register 32 of org.gnu.gdb.aarch64.core; bytes in the target's order.
+        let bytes: String = address
+            .to_le_bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        self.expect_ok(&format!("P20={bytes}"))
+    }
+
+    /// Lets the machine run without waiting for anything.
+    pub fn detach(&mut self) -> anyhow::Result<()> {
+        self.expect_ok("D")
+    }
+
     fn expect_ok(&mut self, request: &str) -> anyhow::Result<()> {
         match self.request(request, ANSWER)?.as_str() {
             "OK" => Ok(()),
@@ -162,13 +178,13 @@ mod tests {
 
     #[test]
     fn a_breakpoint_is_set_and_hit() {
-        let answers = ["T05thread:01;", "OK", "T05thread:01;"]
-            .map(packet)
-            .to_vec();
+        let answers = ["T05", "OK", "T05", "OK", "OK"].map(packet).to_vec();
         let (_folder, stub) = serve(answers);
         let mut stub = stub.expect("stopped");
         stub.break_at(0x40_0000).expect("set");
         stub.run_to_breakpoint(ANSWER).expect("hit");
+        stub.set_pc(0x1234).expect("set");
+        stub.detach().expect("gone on");
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 use anyhow::{Context, bail, ensure};
 
-use super::lab::Rig;
+use super::lab::{LIMIT, Rig};
 use crate::command;
-use crate::qemu::execution::End;
+use crate::image::kernel_image;
+use crate::qemu::execution::{End, PANIC};
+use crate::qemu::gdb_remote::Stub;
 
 /// Nothing stands on standard output but what the commands write: no prompt, no
 /// echo, no carriage return, no kernel log.
@@ -81,6 +83,40 @@ pub fn hang(rig: &Rig<'_>) -> anyhow::Result<()> {
         output.status
     );
     ensure!(complaint.contains("did not end within 2 s"), "{complaint}");
+    Ok(())
+}
+
+/// A kernel that is made to run where nothing is mapped reports once, names the
+/// functions on its stack, and ends with 101.
+pub fn panic(rig: &Rig<'_>) -> anyhow::Result<()> {
+    let mut machine = rig.machine()?;
+    let socket = rig.folder.join("gdb");
+    machine.gdb = Some(format!("unix:{},server=on,wait=off", socket.display()));
+    let symbol = "terminal_idle_mark";
+    let address = kernel_image::symbol_address(&rig.lab.system.kernel_elf, symbol)?;
+    let mut vm = rig.boot(machine)?;
+    let mut stub = Stub::connect(&socket)?;
+    stub.break_at(address)?;
+    stub.run_to_breakpoint(LIMIT)
+        .with_context(|| format!("breakpoint at {symbol}"))?;
+    stub.unbreak(address)?;
+    stub.set_pc(0x1000)?;
+    stub.detach()?;
+    let code = vm.wait_for_end()?;
+    let log = std::fs::read_to_string(rig.log())?;
+    ensure!(code == i32::from(PANIC), "exit code {code}\n{log}");
+    ensure!(
+        log.to_lowercase().matches("kernel panic").count() == 1,
+        "not one report:\n{log}"
+    );
+    ensure!(
+        log.contains("0x1000"),
+        "the report lacks the address:\n{log}"
+    );
+    ensure!(
+        log.contains("kernel::"),
+        "the backtrace names no function:\n{log}"
+    );
     Ok(())
 }
 

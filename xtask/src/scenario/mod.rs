@@ -80,6 +80,14 @@ pub const ALL: &[Scenario] = &[
         run: exec::hang,
     },
     Scenario {
+        name: "a_panic_ends_with_101_and_a_report",
+        run: exec::panic,
+    },
+    Scenario {
+        name: "ctrl_a_x_leaves",
+        run: console::leaving,
+    },
+    Scenario {
         name: "the_printed_line_can_be_pasted",
         run: exec::printed_line,
     },

@@ -187,6 +187,11 @@ fn install(way: Way) -> Option<Toolchain> {
     }
 }
 
+/// Version of the compiler for the host.
+pub fn host_version() -> String {
+    version_line(Path::new("rustc")).unwrap_or_else(|| "unknown".to_owned())
+}
+
 /// What `PROGRAM --version` says first, when it runs.
 pub fn version_line(program: &Path) -> Option<String> {
     let text = command::capture(command::program(program).arg("--version")).ok()?;

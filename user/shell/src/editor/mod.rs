@@ -105,7 +105,7 @@ impl Editor {
             has_asked: false,
             killed: String::new(),
         };
-        editor.redraw();
+        editor.view.begin(&mut editor.output);
         editor
     }
 

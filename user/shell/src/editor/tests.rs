@@ -83,6 +83,14 @@ fn typing_shows_and_return_ends_the_line() {
 }
 
 #[test]
+fn the_prompt_leaves_what_is_before_it() {
+    let mut screen = Screen::new(80);
+    screen.write(b"no line end");
+    screen.write(&Editor::new("SYS:> ", 80, &History::default()).output());
+    assert_eq!(screen.line(), "no line endSYS:>");
+}
+
+#[test]
 fn return_and_line_feed_together_are_one_key() {
     let mut decoder = KeyDecoder::default();
     let keys: Vec<_> = b"\r\n\n\r"

@@ -64,6 +64,12 @@ impl View {
         self.is_whole && buffer.is_at_end() && buffer.text().width() < self.room()
     }
 
+    /// Writes the prompt of an empty line where the cursor is: behind what a program left
+    /// without a line end, which would be lost from the start of the row.
+    pub fn begin(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.prompt.as_bytes());
+    }
+
     /// Draws all of the row and puts the cursor in its place.
     pub fn draw(&mut self, buffer: &LineBuffer, out: &mut Vec<u8>) {
         let room = self.room();

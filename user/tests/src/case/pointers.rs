@@ -52,6 +52,9 @@ pub const CASES: &[Case] = &[
     },
 ];
 
+/// Bytes of the buffers and paths that calls are given.
+const PATH_BYTES: usize = 64;
+
 /// Objects for the handle arguments of all calls.
 struct Objects {
     event: OwnedHandle,
@@ -66,8 +69,13 @@ impl Objects {
     fn new() -> Result<Objects, String> {
         let event = need!(rt::event::create());
         let (channel, other_end) = need!(rt::channel::create());
-        // Something to read, and a port with something to report.
-        need!(rt::channel::write(other_end.get(), b"message", &[]));
+        // A message with a handle to read, and a port with something to report.
+        let passenger = need!(rt::event::create()).into_raw();
+        need!(rt::channel::write(
+            other_end.get(),
+            b"message",
+            &[passenger]
+        ));
         need!(rt::event::signal(
             event.get(),
             Signals::empty(),
@@ -77,6 +85,12 @@ impl Objects {
         need!(rt::port::add(port.get(), event.get(), Signals::USER_0, 1));
         let (directory, _) = need!(fs::open_directory(FOLDER));
         let flags = OpenFlags::READ | OpenFlags::WRITE | OpenFlags::CREATE;
+        // The path that good buffers hold leads somewhere.
+        need!(rt::directory::open(
+            directory.get(),
+            &[b'p'; PATH_BYTES],
+            flags
+        ));
         let (file, _) = need!(rt::directory::open(directory.get(), b"pointers", flags));
         need!(rt::file::write_at(file.get(), 0, &[1; 512]));
         need!(rt::file::seek(file.get(), 0, rt::file::Whence::Start));
@@ -117,7 +131,7 @@ fn number(call: &SyscallInfo, name: &str, kind: ArgKind) -> u64 {
     match (kind, call.name, name) {
         (ArgKind::Length, "system_info", _) => 128,
         (ArgKind::Length, "handle_list", _) => 48,
-        (ArgKind::Length, ..) => 64,
+        (ArgKind::Length, ..) => PATH_BYTES as u64,
         (ArgKind::Count, "channel_write", _) => 0,
         (ArgKind::Count, ..) => 1,
         (ArgKind::Flags, "directory_open" | "directory_stat", _) => 1,

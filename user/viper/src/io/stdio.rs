@@ -236,6 +236,11 @@ impl Read for Stdin {
 }
 
 impl Stdin {
+    /// Whether a terminal is behind it.
+    pub fn is_terminal(self) -> bool {
+        rt::startup::handle(Tag::Stdin).is_some_and(is_terminal)
+    }
+
     /// Reads a line with its line feed; the empty text is the end.
     ///
     /// # Errors

@@ -158,6 +158,32 @@ impl HandleTable {
         slots.take(handle.0 ^ self.salt).ok_or(LookupError::BadHandle)
     }
 
+    /// Puts a capability back under the handle it had, which was just taken out and not
+    /// used for another meanwhile; else under a new one, or it is closed.
+    pub fn restore(&self, handle: Handle, capability: Capability) {
+        let value = handle.0 ^ self.salt;
+        let leftover = {
+            let mut slots = self.slots.lock();
+            let index = value as u32;
+            if slots.free == index
+                && let Some(slot) = slots.slot(index)
+                && slot.generation == ((value >> 32) as u32).wrapping_add(1)
+            {
+                let next = core::mem::replace(&mut slot.next_free, NO_SLOT);
+                slot.generation = (value >> 32) as u32;
+                slot.capability = Some(capability);
+                slots.free = next;
+                slots.used = slots.used.saturating_add(1);
+                None
+            } else {
+                Some(capability)
+            }
+        };
+        if let Some(capability) = leftover {
+            drop(self.add(capability));
+        }
+    }
+
     /// Calls `work` with the capability of a handle, under the table's lock.
     ///
     /// # Errors

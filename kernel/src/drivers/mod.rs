@@ -16,7 +16,7 @@ mod virtio;
 pub use device_tree::{Device, Interrupt, Machine, read_machine};
 pub use entropy::{EntropyError, add_entropy, fill_random, random_u64};
 pub use fw_cfg::read_fw_cfg_file;
-pub use irq::{handle_irq, register_irq};
+pub use irq::{IrqHandler, handle_irq, register_irq};
 pub use pl011::Pl011;
 pub use pl031::read_rtc_seconds;
 pub use virtio::{VirtioBlk, VirtioError, VirtioKind, probe_virtio, read_virtio_rng};

@@ -1,23 +1,19 @@
 //! The kernel's answers to the machine.
 
-use crate::arch::{Hooks, PanicFrame, UserFault};
-use crate::{arch, drivers, panic, sched};
+use crate::arch::{Hooks, PanicFrame};
+use crate::{arch, drivers, panic, process, sched, syscall};
 
 pub(super) static HOOKS: Hooks = Hooks {
     irq: drivers::handle_irq,
     timer: sched::handle_timer,
     ipi,
-    user_fault,
+    user_fault: process::handle_user_fault,
     syscall_blocked: sched::block_frameless,
     user_work: sched::handle_user_pending,
     kernel_preempt: sched::preempt_kernel,
     kernel_fault,
-    syscalls: &TABLE,
+    syscalls: &syscall::TABLE,
 };
-
-static TABLE: arch::SyscallTable<{ abi::SYSCALLS.len() + 1 }> = arch::SyscallTable { count: abi::SYSCALLS.len() as u64, rows: [bad; abi::SYSCALLS.len() + 1] };
-extern "C" fn bad(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> u64 { 1 }
-fn user_fault(_f: &UserFault) {}
 
 fn ipi() {
     if panic::is_reporting() {

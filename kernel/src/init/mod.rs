@@ -2,17 +2,22 @@
 #![forbid(unsafe_code)]
 
 mod cpus;
+mod devices;
+mod disk;
 mod hooks;
 mod options;
+mod program;
 mod serial;
+mod stop;
+mod symbols;
 
 use crate::arch::{self, BootInfo, GicConfig};
 use crate::console;
 use crate::drivers::{self, Machine};
-use crate::limits::MEMORY_MIN_BYTES;
-use crate::mm;
+use crate::fs::vfs;
+use crate::limits::{COMMIT_INTERVAL_NS, MEMORY_MIN_BYTES};
 use crate::sync::Once;
-use crate::{sched, time};
+use crate::{mm, sched, syscall, time};
 
 use options::Options;
 
@@ -36,6 +41,7 @@ pub fn start(info: BootInfo) -> ! {
         arch::halt_forever()
     };
     init_memory(&info, &machine, blob);
+    symbols::init();
     let options = Options::parse(machine.boot_arguments);
     serial::init(&machine, &options);
     let bytes = machine.memory.1.saturating_sub(machine.memory.0);
@@ -65,8 +71,10 @@ pub fn start(info: BootInfo) -> ! {
 fn init_memory(info: &BootInfo, machine: &Machine<'_>, blob: &[u8]) {
     let image = arch::image_layout();
     let (start, end) = machine.memory;
+    let image_bytes = image.end.saturating_sub(image.start);
+    let image_bytes = image_bytes.saturating_add(arch::image_tail().len() as u64);
     let reserved = [
-        (image.phys, image.phys.saturating_add(image.end.saturating_sub(image.start))),
+        (image.phys, image.phys.saturating_add(image_bytes)),
         (info.device_tree, info.device_tree.saturating_add(blob.len() as u64)),
     ];
     arch::extend_boot_map(start, end);
@@ -93,18 +101,28 @@ fn init_interrupts(machine: &Machine<'_>) {
     arch::init_timer();
 }
 
-/// First thread: devices, the other CPUs, the disk, the first program.
+/// First thread: devices, the other CPUs, the disk, the first program; then it writes
+/// volumes back from time to time.
 extern "C" fn first_thread(_argument: u64) -> ! {
     let boot = BOOT.get().expect("set before the first thread starts");
     cpus::start_others(&boot.machine);
-    log::info!("hello from the first thread");
-    time_test();
-    arch::semihosting_exit(0)
-}
-
-fn time_test() {
-    for _ in 0..3 {
-        sched::sleep_until(time::now_ns() + 100_000_000);
-        log::info!("tick");
+    devices::seed_entropy(&boot.machine);
+    devices::set_clock(&boot.machine);
+    let commands = devices::exec_commands(&boot.machine);
+    syscall::set_machine_facts(
+        u32::try_from(boot.machine.cpu_count).unwrap_or(0),
+        u32::try_from(boot.entry_level).unwrap_or(0),
+        boot.machine.boot_arguments,
+        stop::stop,
+    );
+    let terminal = serial::open_terminal(&boot.machine, commands.is_some());
+    let root = disk::mount_system(&boot.machine);
+    match program::start(boot.machine.boot_arguments, commands.as_deref(), terminal, &root) {
+        Ok(process) => log::info!("{process:?} started"),
+        Err(why) => serial::refuse(format_args!("{why}")),
+    }
+    loop {
+        sched::sleep_until(time::now_ns().saturating_add(COMMIT_INTERVAL_NS));
+        vfs::flush_all_volumes();
     }
 }

@@ -5,8 +5,9 @@ use core::fmt::{self, Write};
 use log::LevelFilter;
 
 use crate::arch;
+use crate::console::terminal::Terminal;
 use crate::console::{LogSink, SerialDevice, set_log_sink};
-use crate::drivers::{Machine, Pl011};
+use crate::drivers::{self, IrqHandler, Machine, Pl011};
 use crate::mm;
 use crate::panic::{PanicSink, set_panic_sink};
 use crate::sync::{Once, Ref};
@@ -14,12 +15,8 @@ use crate::sync::{Once, Ref};
 use super::options::{LogTarget, Options};
 
 static SERIAL: Once<Ref<Pl011>> = Once::new();
+static TERMINAL: Once<Ref<Terminal>> = Once::new();
 static OPTIONS: Once<Options> = Once::new();
-
-/// The serial port, where there is one.
-pub(super) fn port() -> Option<&'static Ref<Pl011>> {
-    SERIAL.get()
-}
 
 /// Finds the serial port and sends the log and the panic report where they belong.
 pub(super) fn init(machine: &Machine<'_>, options: &Options) {
@@ -80,4 +77,40 @@ pub(super) fn refuse(why: fmt::Arguments<'_>) -> ! {
     }
     let _ = writeln!(Everywhere, "ViperOS cannot start: {why}");
     arch::power_off()
+}
+
+/// Passes the port's interrupts on to the terminal.
+struct TerminalIrq(Ref<Terminal>);
+
+impl IrqHandler for TerminalIrq {
+    fn handle(&self) {
+        self.0.serve();
+    }
+}
+
+/// The terminal on the serial port, interrupt driven.
+pub(super) fn open_terminal(machine: &Machine<'_>, unattended: bool) -> Ref<Terminal> {
+    let (Some(port), Some(device)) = (SERIAL.get(), machine.serial) else {
+        refuse(format_args!("the machine has no serial port that is known"));
+    };
+    let serial: Ref<dyn SerialDevice> = port.clone().widen(|port| port as *mut dyn SerialDevice);
+    let Ok(terminal) = Ref::new(Terminal::new(serial, unattended)) else {
+        refuse(format_args!("no memory for the terminal"));
+    };
+    if let Some(interrupt) = device.interrupt
+        && let Ok(handler) = Ref::new(TerminalIrq(terminal.clone()))
+    {
+        let handler = handler.widen(|handler| handler as *mut dyn IrqHandler);
+        drivers::register_irq(interrupt, handler);
+        port.enable_receive_interrupt();
+    }
+    TERMINAL.call_once(|| terminal.clone());
+    terminal
+}
+
+/// Waits until everything written has left.
+pub(super) fn drain() {
+    if let Some(terminal) = TERMINAL.get() {
+        terminal.drain();
+    }
 }

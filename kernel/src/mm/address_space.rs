@@ -245,6 +245,32 @@ impl AddressSpace {
         }
     }
 
+    /// Writes bytes into the space from outside, as its own stores would.
+    ///
+    /// # Errors
+    /// [`FaultError`] where the range is not writable or there is no memory.
+    pub fn write(&self, address: u64, bytes: &[u8]) -> Result<(), FaultError> {
+        let mut done = 0;
+        while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
+            let at = address.saturating_add(done as u64);
+            let within = (at % PAGE) as usize;
+            let part = rest.len().min((PAGE as usize).saturating_sub(within));
+            self.fault(at, Access::Write)?;
+            let inner = self.inner.lock();
+            let entry = inner.table.lookup(at & !(PAGE - 1));
+            if !entry.is_valid() || !entry.flags().contains(PageFlags::WRITE) {
+                // Taken away meanwhile by a thread of the space.
+                return Err(FaultError::Denied);
+            }
+            let frame = Frame::from_address(entry.address());
+            frame.write(within, rest.get(..part).unwrap_or(&[]));
+            // The reference stays with the entry.
+            frame.into_address();
+            done = done.saturating_add(part);
+        }
+        Ok(())
+    }
+
     /// Whether any mapping contains `address`.
     pub fn is_mapped(&self, address: u64) -> bool {
         self.inner.lock().list.find(address).is_some()

@@ -21,8 +21,10 @@ pub trait Waiter: Send + Sync {
 
 /// What a frameless wait waits for.
 pub enum WaitTarget {
-    /// Nothing but its deadline.
+    /// Nothing: no wait is open.
     None,
+    /// Its deadline only, which is then no failure.
+    Sleep,
     /// Signals of an object.
     Object(Ref<dyn KernelObject>),
     /// Another list.
@@ -63,6 +65,16 @@ impl Ref<Thread> {
             return Err(error);
         }
         Ok(key)
+    }
+}
+
+impl Ref<Thread> {
+    /// Opens a wait for a point in time; when it comes the call has succeeded.
+    ///
+    /// # Errors
+    /// [`AllocError`]: no memory for the deadline; the wait is not open.
+    pub fn open_sleep(&self, deadline: u64) -> Result<(), AllocError> {
+        self.open_wait(WaitTarget::Sleep, deadline).map(|_| ())
     }
 }
 
@@ -138,6 +150,8 @@ impl Thread {
         if !claimed {
             return false;
         }
+        let slept = matches!(*self.target.lock(), WaitTarget::Sleep);
+        let error = error.filter(|error| !(slept && *error == Error::TimedOut));
         self.frame().set_result(error.map_or(0, |error| error as u64), values);
         if error.is_some() {
             self.restart.store(false, Ordering::Relaxed);
@@ -147,7 +161,7 @@ impl Thread {
         if error.is_some() {
             // Ended from outside: the list still has the thread.
             match &target {
-                WaitTarget::None => {}
+                WaitTarget::None | WaitTarget::Sleep => {}
                 WaitTarget::Object(object) => {
                     object.base().signals().forget(key, self);
                 }

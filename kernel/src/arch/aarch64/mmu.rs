@@ -78,6 +78,25 @@ pub fn image_layout() -> ImageLayout {
     }
 }
 
+/// What the image builder appended to the image, behind the memory that the kernel
+/// zeroes: from the image's end to the size in its header.
+pub fn image_tail() -> &'static [u8] {
+    /// Where the header has the size of everything, in bytes.
+    const SIZE: u64 = 16;
+    const TAIL_BYTES_MAX: u64 = 16 << 20;
+    let image = image_layout();
+    // SAFETY: the header is part of the image, which is mapped.
+    let size = unsafe { ((image.start + SIZE) as *const u64).read() };
+    let own = image.end - image.start;
+    if size <= own || size - own > TAIL_BYTES_MAX {
+        return &[];
+    }
+    // SAFETY: the boot loader has put that many bytes there; start-up keeps them reserved.
+    unsafe {
+        core::slice::from_raw_parts(phys_to_virt(image.phys + own), (size - own) as usize)
+    }
+}
+
 /// Adds all memory to the physical map of the boot tables, a GiB at a time, so that the
 /// final tables can be built anywhere in it.
 pub fn extend_boot_map(start: u64, end: u64) {

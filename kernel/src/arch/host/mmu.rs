@@ -71,3 +71,8 @@ pub fn flush_page(_asid: u16, _address: u64) {}
 
 /// Nothing to map.
 pub fn extend_boot_map(_start: u64, _end: u64) {}
+
+/// Nothing behind no image.
+pub fn image_tail() -> &'static [u8] {
+    &[]
+}

@@ -26,4 +26,4 @@ pub use directory::{Directory, Listed, OpenedNode};
 pub use error::Error;
 pub use file::File;
 pub use node::Node;
-pub use volume::{BlockDisk, MountedVolume, flush_all_volumes};
+pub use volume::{BlockDisk, MountedVolume, SharedDisk, flush_all_volumes};

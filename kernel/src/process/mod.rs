@@ -1,0 +1,28 @@
+//! Processes and their threads, as kernel objects.
+//!
+//! A [`Process`] is an address space and a handle table, charged to an account. Its
+//! threads are the scheduler's; it ends when it says so, when its last thread ends, when a
+//! fault is not mended, or when somebody with the right kills it. Ending closes every
+//! handle and returns every page at once; the object lives on for those who ask how it
+//! ended.
+//!
+//! Lock order: a process's thread list, then the scheduler's locks.
+#![forbid(unsafe_code)]
+
+mod elf;
+mod fault;
+mod memory_object;
+mod process;
+mod registry;
+mod spawn;
+mod startup;
+mod thread_object;
+
+pub use elf::LoadError;
+pub use fault::handle_user_fault;
+pub use memory_object::MemoryObject;
+pub use process::{Exit, Process, current_process};
+pub use registry::for_each_process;
+pub use spawn::{GivenHandle, SpawnError, SpawnRequest, spawn};
+pub use startup::write_blob_entry;
+pub use thread_object::ThreadObject;

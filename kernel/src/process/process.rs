@@ -1,0 +1,279 @@
+//! A process.
+
+use alloc::vec::Vec;
+
+use abi::process::{FaultKind, PROCESS_NAME_MAX, ProcessInfo, ProcessState, RC_FAIL};
+use abi::{ObjectKind, Signals};
+
+use crate::account::{Account, Charge, Resource};
+use crate::arch::UserFrame;
+use crate::cap::{HandleTable, KernelObject, ObjectBase};
+use crate::drivers::random_u64;
+use crate::mm::{AddressSpace, MapError};
+use crate::sched::{self, Owner, Thread, ThreadStart};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Ref, SpinLock};
+use crate::time::now_ns;
+
+use super::registry;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself, with a return code.
+    Code(i32),
+    /// By a fault at an address and an instruction.
+    Fault {
+        /// What kind.
+        kind: FaultKind,
+        /// The address, 0 outside user space.
+        address: u64,
+        /// The instruction.
+        pc: u64,
+    },
+    /// By somebody else, with a return code.
+    Killed(i32),
+}
+
+#[derive(Debug, Default)]
+struct Threads {
+    list: Vec<Ref<Thread>>,
+    exit: Option<Exit>,
+}
+
+/// A process.
+pub struct Process {
+    base: ObjectBase,
+    name: [u8; PROCESS_NAME_MAX],
+    parent: u64,
+    account: Ref<Account>,
+    space: AddressSpace,
+    handles: HandleTable,
+    threads: SpinLock<Threads>,
+    cpu_ns: AtomicU64,
+    switches: AtomicU64,
+    start_ns: u64,
+    /// Returned when the process object itself goes.
+    _charge: Charge,
+}
+
+impl core::fmt::Debug for Process {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(out, "Process {} {}", self.base.id(), self.name())
+    }
+}
+
+impl Process {
+    /// An empty process: no mapping, no handle, no thread.
+    ///
+    /// # Errors
+    /// [`MapError::NoMemory`] or [`MapError::LimitReached`].
+    pub fn new(name: &[u8], parent: u64, account: Ref<Account>) -> Result<Ref<Process>, MapError> {
+        let charge = Charge::new(&account, Resource::Processes, 1)
+            .map_err(|_| MapError::LimitReached)?;
+        let mut short = [0; PROCESS_NAME_MAX];
+        for (place, byte) in short.iter_mut().zip(name) {
+            *place = *byte;
+        }
+        let process = Ref::new(Process {
+            base: ObjectBase::new(Signals::empty()),
+            name: short,
+            parent,
+            space: AddressSpace::new(account.clone())?,
+            handles: HandleTable::new(random_u64()),
+            threads: SpinLock::new(Threads::default()),
+            cpu_ns: AtomicU64::new(0),
+            switches: AtomicU64::new(0),
+            start_ns: now_ns(),
+            account,
+            _charge: charge,
+        });
+        process.map_err(|_| MapError::NoMemory)
+    }
+
+    /// Number of the process.
+    pub fn id(&self) -> u64 {
+        self.base.id()
+    }
+
+    /// Name for people.
+    pub fn name(&self) -> &str {
+        let end = self.name.iter().position(|byte| *byte == 0).unwrap_or(PROCESS_NAME_MAX);
+        let bytes = self.name.get(..end).unwrap_or(&[]);
+        match core::str::from_utf8(bytes) {
+            Ok(name) => name,
+            // A name that was cut inside a character.
+            Err(error) => core::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or(&[]))
+                .unwrap_or("?"),
+        }
+    }
+
+    /// Its memory.
+    pub fn space(&self) -> &AddressSpace {
+        &self.space
+    }
+
+    /// Its handles.
+    pub fn handles(&self) -> &HandleTable {
+        &self.handles
+    }
+
+    /// What it is charged to.
+    pub fn account(&self) -> &Ref<Account> {
+        &self.account
+    }
+
+    /// Makes a thread of this process; it does not run yet.
+    ///
+    /// # Errors
+    /// [`MapError::NoMemory`], [`MapError::LimitReached`], or [`MapError::Invalid`] for a
+    /// process that has ended.
+    pub fn make_thread(this: &Ref<Process>, frame: UserFrame) -> Result<Ref<Thread>, MapError> {
+        this.account.charge(Resource::Threads, 1).map_err(|_| MapError::LimitReached)?;
+        let owner: Ref<dyn Owner> = this.clone().widen(|process| process as *mut dyn Owner);
+        let made = Thread::new(Some(owner), ThreadStart::User(frame));
+        let entered = made.map_err(|_| MapError::NoMemory).and_then(|thread| {
+            let mut threads = this.threads.lock();
+            if threads.exit.is_some() {
+                return Err(MapError::Invalid);
+            }
+            threads.list.try_reserve(1).map_err(|_| MapError::NoMemory)?;
+            threads.list.push(thread.clone());
+            Ok(thread)
+        });
+        entered.inspect_err(|_| this.account.uncharge(Resource::Threads, 1))
+    }
+
+    /// Ends the process; only the first call counts. Its threads leave at their next chance.
+    pub fn end(&self, exit: Exit) {
+        let mut killed = 0;
+        loop {
+            // One at a time: telling a thread takes the scheduler's locks.
+            let next = {
+                let mut threads = self.threads.lock();
+                threads.exit.get_or_insert(exit);
+                threads.list.get(killed).cloned()
+            };
+            let Some(thread) = next else { break };
+            thread.kill();
+            killed = killed.saturating_add(1);
+        }
+        // Without a thread nobody else would finish.
+        if killed == 0 {
+            self.finish();
+        }
+    }
+
+    /// Ends a process none of whose threads was ever started.
+    pub(super) fn abandon(&self) {
+        let threads = {
+            let mut threads = self.threads.lock();
+            threads.exit.get_or_insert(Exit::Killed(RC_FAIL));
+            core::mem::take(&mut threads.list)
+        };
+        self.account.uncharge(Resource::Threads, threads.len() as u64);
+        drop(threads);
+        self.finish();
+    }
+
+    /// How it ended, if it has.
+    pub fn exit(&self) -> Option<Exit> {
+        self.threads.lock().exit
+    }
+
+    /// What is known about it.
+    pub fn info(&self) -> ProcessInfo {
+        let (exit, live, running_ns) = {
+            let threads = self.threads.lock();
+            (threads.exit, threads.list.len(), self.cpu_ns.load(Ordering::Relaxed))
+        };
+        let mut info = ProcessInfo {
+            id: self.id(),
+            parent: self.parent,
+            state: ProcessState::Running as u32,
+            threads: u32::try_from(live).unwrap_or(u32::MAX),
+            handles: self.handles.len() as u64,
+            pages: self.account.used(Resource::Pages),
+            cpu_ns: running_ns,
+            start_ns: self.start_ns,
+            switches: self.switches.load(Ordering::Relaxed),
+            name: self.name,
+            ..ProcessInfo::default()
+        };
+        match exit {
+            None => {}
+            Some(Exit::Code(code)) => {
+                info.state = ProcessState::Exited as u32;
+                info.exit_code = code;
+            }
+            Some(Exit::Killed(code)) => {
+                info.state = ProcessState::Killed as u32;
+                info.exit_code = code;
+            }
+            Some(Exit::Fault { kind, address, pc }) => {
+                info.state = ProcessState::Faulted as u32;
+                info.exit_code = RC_FAIL;
+                info.fault_kind = kind as u32;
+                info.fault_address = address;
+                info.fault_pc = pc;
+            }
+        }
+        info
+    }
+
+    /// Returns everything the process holds and tells who waits.
+    fn finish(&self) {
+        self.handles.clear();
+        let all = abi::USER_END.saturating_sub(abi::USER_START);
+        // Fails only where there is no memory to split a mapping, and none is split here.
+        let _ = self.space.unmap(abi::USER_START, all);
+        registry::remove(self.id());
+        self.base.signals().update(Signals::empty(), Signals::TERMINATED);
+    }
+}
+
+impl Owner for Process {
+    fn translation(&self) -> u64 {
+        self.space.translation()
+    }
+
+    fn charge_time(&self, ns: u64) {
+        self.cpu_ns.fetch_add(ns, Ordering::Relaxed);
+        self.switches.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn thread_ends(&self, thread: &Ref<Thread>) {
+        let last = {
+            let mut threads = self.threads.lock();
+            threads.list.retain(|other| !other.same(thread));
+            if threads.list.is_empty() {
+                threads.exit.get_or_insert(Exit::Code(abi::process::RC_OK));
+            }
+            threads.list.is_empty()
+        };
+        self.account.uncharge(Resource::Threads, 1);
+        if last {
+            self.finish();
+        }
+    }
+}
+
+impl KernelObject for Process {
+    fn kind(&self) -> ObjectKind {
+        ObjectKind::Process
+    }
+
+    fn base(&self) -> &ObjectBase {
+        &self.base
+    }
+}
+
+/// The process of the running thread.
+///
+/// # Panics
+/// In a thread of the kernel alone.
+pub fn current_process() -> Ref<Process> {
+    let thread = sched::current();
+    let owner = thread.owner().expect("system calls come from programs").clone();
+    owner.downcast::<Process>().ok().expect("every owner of a thread is a process")
+}

@@ -1,0 +1,145 @@
+//! Starting a program in a new process.
+
+use alloc::vec::Vec;
+
+use abi::Rights;
+use abi::startup::{StartupHandle, Tag};
+
+use crate::account::Account;
+use crate::arch::{PageFlags, UserFrame};
+use crate::cap::Capability;
+use crate::fs::vfs::File;
+use crate::limits::{USER_STACK_BYTES, USER_STACK_TOP};
+use crate::mm::{Backing, MapError, MapRequest};
+use crate::sync::Ref;
+
+use super::elf::{LoadError, load};
+use super::startup::stack_image;
+use super::{Process, ThreadObject, registry};
+
+/// A capability for a new process.
+#[derive(Debug)]
+pub struct GivenHandle {
+    /// What is given.
+    pub capability: Capability,
+    /// What for: a [`Tag`] code.
+    pub tag: u32,
+    /// Which one of several with the same tag.
+    pub index: u32,
+}
+
+/// What to start.
+#[derive(Debug)]
+pub struct SpawnRequest<'a> {
+    /// The program.
+    pub file: &'a File,
+    /// Name of the process.
+    pub name: &'a [u8],
+    /// Number of the process that starts it.
+    pub parent: u64,
+    /// What it is charged to.
+    pub account: Ref<Account>,
+    /// Arguments, environment and names.
+    pub blob: &'a [u8],
+    /// Its handles, beside those to itself.
+    pub handles: Vec<GivenHandle>,
+}
+
+/// Why nothing was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpawnError {
+    /// The program could not be loaded.
+    Load(LoadError),
+    /// No memory.
+    NoMemory,
+    /// A limit is reached.
+    LimitReached,
+}
+
+impl From<MapError> for SpawnError {
+    fn from(error: MapError) -> Self {
+        match error {
+            MapError::LimitReached => SpawnError::LimitReached,
+            _ => SpawnError::NoMemory,
+        }
+    }
+}
+
+/// What a process may do with itself.
+const OWN_RIGHTS: Rights = Rights::DUPLICATE
+    .union(Rights::TRANSFER)
+    .union(Rights::WAIT)
+    .union(Rights::INSPECT)
+    .union(Rights::MANAGE);
+
+/// Starts a program; returns its process, whose first thread runs.
+///
+/// # Errors
+/// [`SpawnError`]; nothing is left behind, and the given capabilities are closed.
+pub fn spawn(request: SpawnRequest<'_>) -> Result<Ref<Process>, SpawnError> {
+    let process = Process::new(request.name, request.parent, request.account)?;
+    let started = start(&process, request.file, request.blob, request.handles);
+    if started.is_err() {
+        process.abandon();
+    }
+    started.map(|()| process)
+}
+
+fn start(
+    process: &Ref<Process>,
+    file: &File,
+    blob: &[u8],
+    given: Vec<GivenHandle>,
+) -> Result<(), SpawnError> {
+    let space = process.space();
+    let loaded = load(space, file).map_err(SpawnError::Load)?;
+    let stack_low = USER_STACK_TOP.saturating_sub(USER_STACK_BYTES);
+    space.map(MapRequest {
+        placement: stack_low,
+        fixed: true,
+        bytes: USER_STACK_BYTES,
+        flags: PageFlags::WRITE,
+        most: PageFlags::WRITE,
+        backing: Backing::Anonymous,
+    })?;
+    // The handles to itself come first; the thread's frame is completed once the stack
+    // is known, which holds their values.
+    let mut handles = Vec::new();
+    let count = given.len().saturating_add(2);
+    handles.try_reserve_exact(count).map_err(|_| SpawnError::NoMemory)?;
+    let own = Capability::new(process.clone(), OWN_RIGHTS);
+    handles.push(enter(process, own, Tag::OwnProcess as u32, 0)?);
+    for handle in given {
+        handles.push(enter(process, handle.capability, handle.tag, handle.index)?);
+    }
+    let place = handles.len();
+    handles.push(StartupHandle::default());
+    let image = stack_image(USER_STACK_TOP, stack_low, &loaded, &handles, blob)
+        .ok_or(SpawnError::NoMemory)?;
+    let frame = UserFrame::starting(loaded.entry, image.address, image.address, 0);
+    let thread = Process::make_thread(process, frame)?;
+    let object = Ref::new(ThreadObject::new(thread.clone())).map_err(|_| SpawnError::NoMemory)?;
+    let own = Capability::new(object, OWN_RIGHTS);
+    if let Some(last) = handles.get_mut(place) {
+        *last = enter(process, own, Tag::OwnThread as u32, 0)?;
+    }
+    let image = stack_image(USER_STACK_TOP, stack_low, &loaded, &handles, blob)
+        .ok_or(SpawnError::NoMemory)?;
+    space.write(image.address, &image.bytes).map_err(|_| SpawnError::NoMemory)?;
+    registry::add(process.clone()).map_err(|_| SpawnError::NoMemory)?;
+    thread.start();
+    Ok(())
+}
+
+fn enter(
+    process: &Process,
+    capability: Capability,
+    tag: u32,
+    index: u32,
+) -> Result<StartupHandle, SpawnError> {
+    match process.handles().add(capability) {
+        Ok(handle) => Ok(StartupHandle { handle, tag, index }),
+        Err(error) if error.limit => Err(SpawnError::LimitReached),
+        Err(_) => Err(SpawnError::NoMemory),
+    }
+}

@@ -1,0 +1,89 @@
+//! What a new process finds on its stack.
+
+use alloc::vec::Vec;
+
+use abi::startup::{
+    EntryKind, STARTUP_MAGIC, StartupHandle, StartupRecord, entry_size, write_entry,
+};
+use zerocopy::IntoBytes;
+
+use crate::arch;
+use crate::drivers::random_u64;
+
+use super::elf::Loaded;
+
+/// The bytes for the top of the stack, and where they go.
+#[derive(Debug)]
+pub(super) struct StackImage {
+    pub(super) bytes: Vec<u8>,
+    /// Address of the first byte; also that of the record, and the first stack pointer.
+    pub(super) address: u64,
+}
+
+/// Lays out record, handles and blob so that they end at `top`.
+pub(super) fn stack_image(
+    top: u64,
+    stack_low: u64,
+    loaded: &Loaded,
+    handles: &[StartupHandle],
+    blob: &[u8],
+) -> Option<StackImage> {
+    let handles_at = size_of::<StartupRecord>();
+    let blob_at = handles_at.checked_add(size_of_val(handles))?;
+    let len = blob_at.checked_add(blob.len())?.checked_next_multiple_of(16)?;
+    let address = top.checked_sub(len as u64)?;
+    let record = StartupRecord {
+        magic: STARTUP_MAGIC,
+        abi_version: abi::ABI_VERSION,
+        handles: address.checked_add(handles_at as u64)?,
+        handle_count: handles.len() as u64,
+        blob: address.checked_add(blob_at as u64)?,
+        blob_len: blob.len() as u64,
+        load_offset: loaded.offset,
+        program_headers: loaded.headers,
+        program_header_count: loaded.header_count,
+        stack_low,
+        counter_hz: arch::counter_hz(),
+        random: [random_u64(), random_u64()],
+    };
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).ok()?;
+    bytes.extend_from_slice(record.as_bytes());
+    bytes.extend_from_slice(handles.as_bytes());
+    bytes.extend_from_slice(blob);
+    bytes.resize(len, 0);
+    Some(StackImage { bytes, address })
+}
+
+/// Appends an entry to a start-up blob that the kernel itself puts together.
+pub fn write_blob_entry(blob: &mut Vec<u8>, kind: EntryKind, text: &[u8]) -> Option<()> {
+    let start = blob.len();
+    let size = entry_size(text.len());
+    blob.try_reserve(size).ok()?;
+    blob.resize(start.checked_add(size)?, 0);
+    write_entry(blob.get_mut(start..)?, kind, text).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use abi::Handle;
+    use zerocopy::FromBytes;
+
+    #[test]
+    fn the_record_points_to_what_follows_it() {
+        let loaded = Loaded { entry: 0x40_1000, offset: 0x40_0000, headers: 0x40_0040, header_count: 5 };
+        let handles = [StartupHandle { handle: Handle(7), tag: 1, index: 0 }; 3];
+        let mut blob = Vec::new();
+        write_blob_entry(&mut blob, EntryKind::Argument, b"Name").unwrap();
+        let top = 0x7fff_ffff_0000;
+        let image = stack_image(top, top - 0x80_0000, &loaded, &handles, &blob).unwrap();
+        assert_eq!(image.address % 16, 0);
+        assert_eq!(image.address + image.bytes.len() as u64, top);
+        let (record, _) = StartupRecord::read_from_prefix(&image.bytes).unwrap();
+        assert_eq!((record.handle_count, record.blob_len), (3, 16));
+        let blob_at = (record.blob - image.address) as usize;
+        let entries: Vec<_> = abi::startup::Entries::new(&image.bytes[blob_at..]).collect();
+        assert_eq!(entries[0], (1, &b"Name"[..]));
+    }
+}

@@ -1,0 +1,123 @@
+//! Who makes a call, and what comes of it.
+
+use abi::{Error, Handle, Rights};
+use zerocopy::{FromBytes, IntoBytes};
+
+use crate::cap::{Capability, KernelObject};
+use crate::mm::{UserReader, UserWriter};
+use crate::process::{Process, current_process};
+use crate::sched::{self, Thread};
+use crate::sync::Ref;
+
+use super::error::table_error;
+
+/// The caller.
+pub(super) struct Context {
+    pub(super) process: Ref<Process>,
+    pub(super) thread: Ref<Thread>,
+}
+
+/// What a handler returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It is done, with these values.
+    Done([u64; 3]),
+    /// It failed; the values mean something only where the call says so.
+    Failed(Error, [u64; 3]),
+    /// The thread waits; somebody else writes the results.
+    Blocked,
+}
+
+impl Outcome {
+    pub(super) const OK: Outcome = Outcome::Done([0; 3]);
+
+    /// Done with one value.
+    pub(super) const fn value(value: u64) -> Outcome {
+        Outcome::Done([value, 0, 0])
+    }
+
+    /// Done with two values.
+    pub(super) const fn values(first: u64, second: u64) -> Outcome {
+        Outcome::Done([first, second, 0])
+    }
+}
+
+impl From<Error> for Outcome {
+    fn from(error: Error) -> Self {
+        Outcome::Failed(error, [0; 3])
+    }
+}
+
+impl From<Result<Outcome, Error>> for Outcome {
+    fn from(result: Result<Outcome, Error>) -> Self {
+        result.unwrap_or_else(Outcome::from)
+    }
+}
+
+impl Context {
+    pub(super) fn current() -> Context {
+        Context { process: current_process(), thread: sched::current() }
+    }
+
+    pub(super) fn set_values(&self, values: [u64; 3]) {
+        for (register, value) in (1..).zip(values) {
+            self.thread.frame().set_register(register, value);
+        }
+    }
+
+    /// The object of a handle as a `T`, with `rights`.
+    pub(super) fn get<T: KernelObject>(&self, handle: u64, rights: Rights) -> Result<Ref<T>, Error> {
+        Ok(self.process.handles().get(Handle(handle), rights)?)
+    }
+
+    /// As [`Context::get`], with all rights of the handle.
+    pub(super) fn get_with_rights<T: KernelObject>(
+        &self,
+        handle: u64,
+        rights: Rights,
+    ) -> Result<(Ref<T>, Rights), Error> {
+        Ok(self.process.handles().get_with_rights(Handle(handle), rights)?)
+    }
+
+    /// Gives the caller a handle to a new object.
+    pub(super) fn add<T: KernelObject>(&self, object: Ref<T>, rights: Rights) -> Result<u64, Error> {
+        self.add_capability(Capability::new(object, rights))
+    }
+
+    pub(super) fn add_capability(&self, capability: Capability) -> Result<u64, Error> {
+        match self.process.handles().add(capability) {
+            Ok(handle) => Ok(handle.0),
+            Err(error) => Err(table_error(&error)),
+        }
+    }
+
+    /// Bytes the caller alleges to have.
+    pub(super) fn reader(&self, address: u64, len: u64) -> Result<UserReader<'_>, Error> {
+        let len = usize::try_from(len).map_err(|_| Error::Fault)?;
+        Ok(UserReader::new(self.process.space(), address, len))
+    }
+
+    /// Room the caller alleges to have.
+    pub(super) fn writer(&self, address: u64, len: u64) -> Result<UserWriter<'_>, Error> {
+        let len = usize::try_from(len).map_err(|_| Error::Fault)?;
+        Ok(UserWriter::new(self.process.space(), address, len))
+    }
+
+    /// Reads a record from the caller's memory.
+    pub(super) fn read_record<T: FromBytes + IntoBytes>(&self, address: u64) -> Result<T, Error> {
+        let mut record = T::new_zeroed();
+        let bytes = record.as_mut_bytes();
+        UserReader::new(self.process.space(), address, bytes.len()).copy_to(0, bytes)?;
+        Ok(record)
+    }
+
+    /// Writes a record to the caller's memory.
+    pub(super) fn write_record<T: IntoBytes + zerocopy::Immutable>(
+        &self,
+        address: u64,
+        record: &T,
+    ) -> Result<(), Error> {
+        let bytes = record.as_bytes();
+        Ok(UserWriter::new(self.process.space(), address, bytes.len()).copy_from(0, bytes)?)
+    }
+}

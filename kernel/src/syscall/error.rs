@@ -1,0 +1,65 @@
+//! From the errors of the subsystems to those of the interface; the one place for it.
+
+use abi::Error;
+
+use crate::account::LimitReached;
+use crate::cap::{LookupError, TableError};
+use crate::ipc::PortError;
+use crate::mm::MapError;
+use crate::process::{LoadError, SpawnError};
+
+impl From<LookupError> for Error {
+    fn from(error: LookupError) -> Self {
+        match error {
+            LookupError::BadHandle => Error::BadHandle,
+            LookupError::WrongType => Error::WrongType,
+            LookupError::AccessDenied => Error::AccessDenied,
+        }
+    }
+}
+
+impl From<LimitReached> for Error {
+    fn from(_: LimitReached) -> Self {
+        Error::LimitReached
+    }
+}
+
+impl From<MapError> for Error {
+    fn from(error: MapError) -> Self {
+        match error {
+            MapError::Invalid => Error::InvalidArgument,
+            MapError::Taken => Error::AlreadyExists,
+            MapError::NoMemory => Error::NoMemory,
+            MapError::LimitReached => Error::LimitReached,
+            MapError::NotMapped => Error::NotFound,
+            MapError::Denied => Error::AccessDenied,
+        }
+    }
+}
+
+impl From<PortError> for Error {
+    fn from(error: PortError) -> Self {
+        match error {
+            PortError::TooMany => Error::LimitReached,
+            PortError::NotFound => Error::NotFound,
+            PortError::NoMemory => Error::NoMemory,
+        }
+    }
+}
+
+impl From<SpawnError> for Error {
+    fn from(error: SpawnError) -> Self {
+        match error {
+            SpawnError::Load(LoadError::NotExecutable) => Error::NotExecutable,
+            SpawnError::Load(LoadError::Read(error)) => error,
+            SpawnError::Load(LoadError::Map(error)) => error.into(),
+            SpawnError::NoMemory => Error::NoMemory,
+            SpawnError::LimitReached => Error::LimitReached,
+        }
+    }
+}
+
+/// Why a handle could not be given.
+pub(super) fn table_error(error: &TableError) -> Error {
+    if error.limit { Error::LimitReached } else { Error::NoMemory }
+}

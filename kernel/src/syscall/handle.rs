@@ -1,0 +1,163 @@
+//! Handles in general, and waiting for any object.
+
+use abi::handle::HandleInfo;
+use abi::{Error, Handle, NOW, Rights, Signals};
+use zerocopy::IntoBytes;
+
+use crate::arch;
+use crate::cap::{KernelObject, Observer};
+use crate::process::Process;
+use crate::sched::WaitTarget;
+use crate::sync::Ref;
+use crate::time::now_ns;
+
+use super::Args;
+use super::context::{Context, Outcome};
+
+pub(super) fn handle_close(cx: &Context, [handle, ..]: Args) -> Outcome {
+    match cx.process.handles().remove(Handle(handle)) {
+        Ok(_) => Outcome::OK,
+        Err(error) => Error::from(error).into(),
+    }
+}
+
+pub(super) fn handle_duplicate(cx: &Context, [handle, rights, ..]: Args) -> Outcome {
+    let duplicate = || {
+        let table = cx.process.handles();
+        let copy = table.with(Handle(handle), |capability| {
+            if !capability.rights().contains(Rights::DUPLICATE) {
+                return Err(Error::AccessDenied);
+            }
+            let wanted = u32::try_from(rights).ok().and_then(Rights::from_bits);
+            let wanted = wanted.ok_or(Error::InvalidArgument)?;
+            if !capability.rights().contains(wanted) {
+                return Err(Error::AccessDenied);
+            }
+            Ok(capability.derive(wanted))
+        })??;
+        Ok(Outcome::value(cx.add_capability(copy)?))
+    };
+    Outcome::from(duplicate())
+}
+
+pub(super) fn handle_info(cx: &Context, [handle, info, ..]: Args) -> Outcome {
+    let inform = || {
+        let row = cx.process.handles().with(Handle(handle), |capability| HandleInfo {
+            handle: Handle(handle),
+            object: capability.object().base().id(),
+            kind: capability.object().kind() as u32,
+            rights: capability.rights().bits(),
+        })?;
+        cx.write_record(info, &row)?;
+        Ok(Outcome::OK)
+    };
+    Outcome::from(inform())
+}
+
+/// Rows gathered at a time, away from the table's lock.
+const LIST_BATCH: usize = 32;
+
+pub(super) fn handle_list(cx: &Context, [process, rows, bytes, ..]: Args) -> Outcome {
+    let list = || {
+        let process = cx.get::<Process>(process, Rights::INSPECT)?;
+        let out = cx.writer(rows, bytes)?;
+        let room = out.len() / size_of::<HandleInfo>();
+        let mut sent = 0;
+        loop {
+            let mut batch = [HandleInfo::default(); LIST_BATCH];
+            let (mut seen, mut count) = (0, 0);
+            process.handles().for_each(|handle, kind, object, rights| {
+                if seen >= sent
+                    && let Some(place) = batch.get_mut(count)
+                {
+                    *place = HandleInfo { handle, object, kind: kind as u32, rights: rights.bits() };
+                    count += 1;
+                }
+                seen += 1;
+            });
+            let fits = count.min(room.saturating_sub(sent));
+            let bytes = batch.get(..fits).unwrap_or(&[]).as_bytes();
+            out.copy_from(sent.saturating_mul(size_of::<HandleInfo>()), bytes)?;
+            sent = sent.saturating_add(count);
+            if count < LIST_BATCH {
+                return Ok(Outcome::value(seen as u64));
+            }
+        }
+    };
+    Outcome::from(list())
+}
+
+/// The signals a caller asks for; at least one, none unknown.
+pub(super) fn wanted_signals(bits: u64) -> Result<Signals, Error> {
+    u32::try_from(bits)
+        .ok()
+        .and_then(Signals::from_bits)
+        .filter(|signals| !signals.is_empty())
+        .ok_or(Error::InvalidArgument)
+}
+
+pub(super) fn object_wait(cx: &Context, [handle, signals, deadline, ..]: Args) -> Outcome {
+    let wait = || {
+        let object = cx.process.handles().get_any(Handle(handle), Rights::WAIT)?;
+        wait_for(cx, object, wanted_signals(signals)?, deadline, Taking::Leaves)
+    };
+    Outcome::from(wait())
+}
+
+/// Whether a wait clears the signals it ends with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taking {
+    Leaves,
+    Clears,
+}
+
+/// Makes the running thread wait for signals of an object. Interrupts are masked.
+pub(super) fn wait_for(
+    cx: &Context,
+    object: Ref<dyn KernelObject>,
+    mask: Signals,
+    deadline: u64,
+    taking: Taking,
+) -> Result<Outcome, Error> {
+    let signals = object.base().signals();
+    let ready = match taking {
+        Taking::Leaves => signals.raised().intersection(mask),
+        Taking::Clears => signals.take(mask),
+    };
+    if !ready.is_empty() {
+        return Ok(Outcome::value(u64::from(ready.bits())));
+    }
+    if deadline == NOW || deadline <= now_ns() {
+        return Err(Error::TimedOut);
+    }
+    debug_assert!(!arch::irqs_enabled());
+    let key = cx
+        .thread
+        .open_wait(WaitTarget::Object(object.clone()), deadline)
+        .map_err(|_| Error::NoMemory)?;
+    if taking == Taking::Clears {
+        cx.thread.consume_signals();
+    }
+    let observer: Ref<dyn Observer> =
+        cx.thread.clone().widen(|thread| thread as *mut dyn Observer);
+    let raised = match signals.observe(mask, key, observer, false) {
+        Ok(raised) if raised.is_empty() => return Ok(Outcome::Blocked),
+        Ok(raised) => raised,
+        Err(_) => {
+            return if cx.thread.close_wait() {
+                Err(Error::NoMemory)
+            } else {
+                Ok(Outcome::Blocked)
+            };
+        }
+    };
+    // Raised between the first look and the second.
+    if !cx.thread.close_wait() {
+        return Ok(Outcome::Blocked);
+    }
+    let raised = match taking {
+        Taking::Leaves => raised,
+        Taking::Clears => signals.take(mask),
+    };
+    Ok(Outcome::value(u64::from(raised.bits())))
+}

@@ -1,0 +1,62 @@
+//! Threads of the caller.
+
+use abi::process::ThreadArgs;
+use abi::{Error, NEVER, Rights};
+
+use crate::arch::UserFrame;
+use crate::process::{Process, ThreadObject};
+use crate::sync::Ref;
+use crate::time::now_ns;
+
+use super::Args;
+use super::context::{Context, Outcome};
+
+const THREAD_RIGHTS: Rights = Rights::DUPLICATE
+    .union(Rights::TRANSFER)
+    .union(Rights::WAIT)
+    .union(Rights::INSPECT)
+    .union(Rights::MANAGE);
+
+pub(super) fn thread_create(cx: &Context, [args, ..]: Args) -> Outcome {
+    let create = || {
+        let args: ThreadArgs = cx.read_record(args)?;
+        let user = |address: u64| address < abi::USER_END;
+        let sound = user(args.entry) && user(args.stack) && args.entry.is_multiple_of(4);
+        if !sound || !args.stack.is_multiple_of(16) {
+            return Err(Error::InvalidArgument);
+        }
+        let frame = UserFrame::starting(args.entry, args.stack, args.argument, args.tls);
+        let thread = Process::make_thread(&cx.process, frame)?;
+        let object = Ref::new(ThreadObject::new(thread.clone()));
+        let handle = object
+            .map_err(|_| Error::NoMemory)
+            .and_then(|object| cx.add(object, THREAD_RIGHTS));
+        if handle.is_err() {
+            // It starts and ends at once: a thread that was entered has to leave itself.
+            thread.kill();
+        }
+        thread.start();
+        Ok(Outcome::value(handle?))
+    };
+    Outcome::from(create())
+}
+
+pub(super) fn thread_exit(cx: &Context, _args: Args) -> Outcome {
+    cx.thread.kill();
+    Outcome::OK
+}
+
+pub(super) fn thread_yield(_cx: &Context, _args: Args) -> Outcome {
+    crate::arch::raise_pending(crate::arch::PENDING_RESCHEDULE);
+    Outcome::OK
+}
+
+pub(super) fn thread_sleep(cx: &Context, [deadline, ..]: Args) -> Outcome {
+    if deadline != NEVER && deadline <= now_ns() {
+        return Outcome::OK;
+    }
+    match cx.thread.open_sleep(deadline) {
+        Ok(()) => Outcome::Blocked,
+        Err(_) => Error::NoMemory.into(),
+    }
+}

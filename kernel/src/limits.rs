@@ -3,7 +3,7 @@
 /// Most CPUs that are started.
 pub const CPUS_MAX: usize = 8;
 /// Bytes in a kernel stack; vectors.S tests the bit above it.
-pub const KERNEL_STACK_BYTES: usize = 16 * 1024;
+pub const KERNEL_STACK_BYTES: usize = 32 * 1024;
 /// Least physical memory the system starts with, in bytes.
 pub const MEMORY_MIN_BYTES: u64 = 40 << 20;
 /// Most handles a process can hold.

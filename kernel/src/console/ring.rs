@@ -1,18 +1,34 @@
 //! A ring of bytes with a bounded size.
 #![forbid(unsafe_code)]
 
-/// The last `N` bytes that were not yet taken.
+use alloc::vec::Vec;
+
+use crate::sync::AllocError;
+
+/// Bytes that were not yet taken, up to a fixed number. They lie on the heap, because
+/// kernel stacks are small.
 #[derive(Debug)]
-pub struct Ring<const N: usize> {
-    bytes: [u8; N],
+pub struct Ring {
+    bytes: Vec<u8>,
     start: usize,
     len: usize,
 }
 
-impl<const N: usize> Ring<N> {
-    /// An empty ring.
-    pub const fn new() -> Self {
-        Ring { bytes: [0; N], start: 0, len: 0 }
+impl Ring {
+    /// An empty ring with room for `size` bytes, at least one.
+    ///
+    /// # Errors
+    /// [`AllocError`] where there is no memory.
+    pub fn new(size: usize) -> Result<Self, AllocError> {
+        let size = size.max(1);
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(size).map_err(|_| AllocError)?;
+        bytes.resize(size, 0);
+        Ok(Ring { bytes, start: 0, len: 0 })
+    }
+
+    fn size(&self) -> usize {
+        self.bytes.len().max(1)
     }
 
     /// Bytes in the ring.
@@ -27,15 +43,15 @@ impl<const N: usize> Ring<N> {
 
     /// Bytes that still fit.
     pub fn room(&self) -> usize {
-        N.saturating_sub(self.len)
+        self.size().saturating_sub(self.len)
     }
 
     /// Adds a byte; returns whether it fitted.
     pub fn push(&mut self, byte: u8) -> bool {
-        if self.len >= N {
+        if self.len >= self.size() {
             return false;
         }
-        let at = self.start.wrapping_add(self.len) % N;
+        let at = self.start.wrapping_add(self.len) % self.size();
         if let Some(place) = self.bytes.get_mut(at) {
             *place = byte;
         }
@@ -46,7 +62,7 @@ impl<const N: usize> Ring<N> {
     /// Takes the newest byte back.
     pub fn unpush(&mut self) -> Option<u8> {
         self.len = self.len.checked_sub(1)?;
-        self.bytes.get(self.start.wrapping_add(self.len) % N).copied()
+        self.bytes.get(self.start.wrapping_add(self.len) % self.size()).copied()
     }
 
     /// Takes the oldest byte.
@@ -58,14 +74,14 @@ impl<const N: usize> Ring<N> {
 
     /// The oldest bytes, as far as they lie together.
     pub fn front(&self) -> &[u8] {
-        let end = self.start.saturating_add(self.len).min(N);
+        let end = self.start.saturating_add(self.len).min(self.size());
         self.bytes.get(self.start..end).unwrap_or(&[])
     }
 
     /// Drops the oldest bytes.
     pub fn consume(&mut self, count: usize) {
         let count = count.min(self.len);
-        self.start = self.start.wrapping_add(count) % N;
+        self.start = self.start.wrapping_add(count) % self.size();
         self.len = self.len.saturating_sub(count);
     }
 
@@ -75,19 +91,13 @@ impl<const N: usize> Ring<N> {
     }
 }
 
-impl<const N: usize> Default for Ring<N> {
-    fn default() -> Self {
-        Ring::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn bytes_come_out_in_order_over_the_edge() {
-        let mut ring = Ring::<4>::new();
+        let mut ring = Ring::new(4).unwrap();
         for round in 0..10u8 {
             assert!(ring.push(round) && ring.push(round + 100));
             assert_eq!(ring.pop(), Some(round));
@@ -99,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_full_ring_refuses_and_the_newest_can_be_taken_back() {
-        let mut ring = Ring::<3>::new();
+        let mut ring = Ring::new(3).unwrap();
         assert!([1, 2, 3].into_iter().all(|byte| ring.push(byte)));
         assert!(!ring.push(4));
         assert_eq!((ring.unpush(), ring.room()), (Some(3), 1));

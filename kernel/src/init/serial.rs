@@ -94,7 +94,7 @@ pub(super) fn open_terminal(machine: &Machine<'_>, unattended: bool) -> Ref<Term
         refuse(format_args!("the machine has no serial port that is known"));
     };
     let serial: Ref<dyn SerialDevice> = port.clone().widen(|port| port as *mut dyn SerialDevice);
-    let Ok(terminal) = Ref::new(Terminal::new(serial, unattended)) else {
+    let Ok(terminal) = Terminal::new(serial, unattended).and_then(Ref::new) else {
         refuse(format_args!("no memory for the terminal"));
     };
     if let Some(interrupt) = device.interrupt

@@ -1,4 +1,4 @@
-//! Kernel stacks: 16 KiB each, with as much unmapped below.
+//! Kernel stacks: 32 KiB each, with as much unmapped below.
 //!
 //! A stack starts at a multiple of twice its size, so that vectors.S can tell by one bit
 //! of the stack pointer that it ran out. Stacks are never unmapped: a returned one waits

@@ -3,6 +3,8 @@
 //! The headers must lie in the first page of the file. Each loadable segment becomes one
 //! private mapping of the file's cached pages, with zeros behind what the file has.
 
+use alloc::vec::Vec;
+
 use elf::ElfBytes;
 use elf::abi::{EM_AARCH64, ET_DYN, ET_EXEC, PF_W, PF_X, PT_LOAD};
 use elf::endian::LittleEndian;
@@ -53,7 +55,10 @@ const HEAD_BYTES: usize = PAGE as usize;
 
 /// Maps the program in `file`.
 pub(super) fn load(space: &AddressSpace, file: &File) -> Result<Loaded, LoadError> {
-    let mut head = [0; HEAD_BYTES];
+    let mut head = Vec::new();
+    let room = head.try_reserve_exact(HEAD_BYTES);
+    room.map_err(|_| LoadError::Map(MapError::NoMemory))?;
+    head.resize(HEAD_BYTES, 0);
     let read = file.read_into(0, &mut head).map_err(LoadError::Read)?;
     let head = head.get(..read).unwrap_or(&[]);
     let (loaded, segments) = plan(head, file.size()).ok_or(LoadError::NotExecutable)?;
@@ -183,7 +188,6 @@ impl<'a> Headers<'a> for ElfBytes<'a, LittleEndian> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
 
     fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
         bytes[at..at + value.len()].copy_from_slice(value);

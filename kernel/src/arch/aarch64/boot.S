@@ -252,6 +252,6 @@ boot_l1_phys:
     .skip 4096
 boot_l1_image:  .skip 4096
 boot_l2_image:  .skip 4096
-.balign 32768
-boot_stack:     .skip 16384
+.balign 65536
+boot_stack:     .skip 32768
 boot_stack_top:

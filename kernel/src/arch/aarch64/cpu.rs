@@ -9,7 +9,10 @@ use aarch64_cpu::registers::{
 };
 
 use crate::arch::Context;
-use crate::limits::CPUS_MAX;
+use crate::limits::{CPUS_MAX, KERNEL_STACK_BYTES};
+
+// The bit that vectors.S tests.
+const _: () = assert!(KERNEL_STACK_BYTES == 1 << 15);
 
 /// What belongs to one CPU; `TPIDR_EL1` points to it.
 #[derive(Debug)]
@@ -48,9 +51,9 @@ static OTHER_CPU_LOCALS: [CpuLocal; CPUS_MAX] = [const { CpuLocal::new() }; CPUS
 
 /// Bytes of an emergency stack; like a kernel stack it is aligned to twice its size,
 /// so that the overflow test of the vectors passes on it.
-const EMERGENCY_BYTES: usize = 16 * 1024;
+const EMERGENCY_BYTES: usize = KERNEL_STACK_BYTES;
 
-#[repr(C, align(32768))]
+#[repr(C, align(65536))]
 struct EmergencyStack([u8; EMERGENCY_BYTES]);
 
 /// Where the boot CPU reports a stack overflow from.

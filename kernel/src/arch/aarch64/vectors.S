@@ -27,7 +27,7 @@
 .set BLOCKED, -1
 
 // A slot taken from EL1. The stack check comes before the first store: a stack is
-// 16 KiB aligned to 32 KiB with 16 KiB unmapped below, so bit 14 of an address
+// 32 KiB aligned to 64 KiB with 32 KiB unmapped below, so bit 15 of an address
 // inside is clear and of one that ran out is set. No register is free yet: sp and
 // x0 are juggled by sums.
 .macro KERNEL_SLOT target
@@ -35,7 +35,7 @@
     sub     sp, sp, #KFRAME_SIZE
     add     sp, sp, x0
     sub     x0, sp, x0
-    tbnz    x0, #14, 1f
+    tbnz    x0, #15, 1f
     sub     x0, sp, x0
     sub     sp, sp, x0
     b       \target

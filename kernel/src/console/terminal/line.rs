@@ -3,6 +3,7 @@
 use abi::terminal::TerminalMode;
 
 use crate::console::Ring;
+use crate::sync::AllocError;
 
 const INTERRUPT: u8 = 0x03;
 const END_OF_INPUT: u8 = 0x04;
@@ -27,8 +28,8 @@ pub(super) enum Heard {
 
 /// Input that waits to be read.
 #[derive(Debug)]
-pub(super) struct LineInput<const N: usize> {
-    ring: Ring<N>,
+pub(super) struct LineInput {
+    ring: Ring,
     /// Bytes that make whole lines; the rest can still be edited.
     ready: usize,
     /// End marks typed on an empty line.
@@ -36,9 +37,10 @@ pub(super) struct LineInput<const N: usize> {
     canonical: bool,
 }
 
-impl<const N: usize> LineInput<N> {
-    pub(super) const fn new() -> Self {
-        LineInput { ring: Ring::new(), ready: 0, ends: 0, canonical: true }
+impl LineInput {
+    /// Without input, with room for `size` bytes.
+    pub(super) fn new(size: usize) -> Result<Self, AllocError> {
+        Ok(LineInput { ring: Ring::new(size)?, ready: 0, ends: 0, canonical: true })
     }
 
     /// Takes one typed byte.
@@ -150,8 +152,8 @@ mod tests {
     const LINES: TerminalMode = TerminalMode::CANONICAL.union(TerminalMode::BREAK);
     const RAW: TerminalMode = TerminalMode::empty();
 
-    fn typed(text: &[u8], mode: TerminalMode) -> LineInput<16> {
-        let mut input = LineInput::new();
+    fn typed(text: &[u8], mode: TerminalMode) -> LineInput {
+        let mut input = LineInput::new(16).unwrap();
         input.change_mode(mode);
         for byte in text {
             input.hear(*byte, mode);
@@ -159,7 +161,7 @@ mod tests {
         input
     }
 
-    fn read(input: &mut LineInput<16>, mode: TerminalMode) -> Option<alloc::vec::Vec<u8>> {
+    fn read(input: &mut LineInput, mode: TerminalMode) -> Option<alloc::vec::Vec<u8>> {
         let mut bytes = [0; 16];
         input.take(&mut bytes, mode).map(|count| bytes[..count].to_vec())
     }

@@ -15,7 +15,7 @@ use abi::{ObjectKind, Signals};
 use crate::cap::{KernelObject, ObjectBase};
 use crate::limits::{TERMINAL_INPUT_BYTES, TERMINAL_OUTPUT_BYTES};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use crate::sync::{Ref, SpinLock, WaitQueue};
+use crate::sync::{AllocError, Ref, SpinLock, WaitQueue};
 
 use super::{Ring, SerialDevice};
 use line::{Heard, LineInput};
@@ -24,8 +24,8 @@ use line::{Heard, LineInput};
 pub struct Terminal {
     base: ObjectBase,
     device: Ref<dyn SerialDevice>,
-    input: SpinLock<LineInput<TERMINAL_INPUT_BYTES>>,
-    output: SpinLock<Ring<TERMINAL_OUTPUT_BYTES>>,
+    input: SpinLock<LineInput>,
+    output: SpinLock<Ring>,
     mode: AtomicU32,
     lost: AtomicU64,
     unattended: bool,
@@ -50,19 +50,22 @@ const FIRST_MODE: TerminalMode = TerminalMode::CANONICAL
 impl Terminal {
     /// A terminal on `device`. An unattended one changes nothing of what is written and
     /// echoes nothing.
-    pub fn new(device: Ref<dyn SerialDevice>, unattended: bool) -> Terminal {
+    ///
+    /// # Errors
+    /// [`AllocError`] where there is no memory.
+    pub fn new(device: Ref<dyn SerialDevice>, unattended: bool) -> Result<Terminal, AllocError> {
         let mode = if unattended { TerminalMode::empty() } else { FIRST_MODE };
-        Terminal {
+        Ok(Terminal {
             base: ObjectBase::new(Signals::WRITABLE),
             device,
-            input: SpinLock::new(LineInput::new()),
-            output: SpinLock::new(Ring::new()),
+            input: SpinLock::new(LineInput::new(TERMINAL_INPUT_BYTES)?),
+            output: SpinLock::new(Ring::new(TERMINAL_OUTPUT_BYTES)?),
             mode: AtomicU32::new(mode.bits()),
             lost: AtomicU64::new(0),
             unattended,
             writers: WaitQueue::new(),
             spoke: AtomicBool::new(false),
-        }
+        })
     }
 
     fn mode(&self) -> TerminalMode {
@@ -212,7 +215,7 @@ impl Terminal {
 }
 
 /// Puts one byte into the ring, with a line feed made whole; returns whether it fitted.
-fn put(output: &mut Ring<TERMINAL_OUTPUT_BYTES>, byte: u8, mode: TerminalMode) -> bool {
+fn put(output: &mut Ring, byte: u8, mode: TerminalMode) -> bool {
     if byte == b'\n' && mode.contains(TerminalMode::NEWLINE) {
         return output.room() >= 2 && output.push(b'\r') && output.push(b'\n');
     }

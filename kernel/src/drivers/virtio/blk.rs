@@ -71,9 +71,10 @@ struct InFlight {
 
 struct State {
     transport: MmioTransport<'static>,
-    queue: VirtQueue<KernelHal, QUEUE_SIZE>,
+    /// On the heap, like what follows: kernel stacks are small.
+    queue: Box<VirtQueue<KernelHal, QUEUE_SIZE>>,
     /// By the queue's token.
-    in_flight: [Option<InFlight>; QUEUE_SIZE],
+    in_flight: Vec<Option<InFlight>>,
     done: Vec<(u64, Result<Completion, Error>)>,
     next_number: u64,
     /// The device broke the rules; nothing is sent to it any more.
@@ -95,6 +96,15 @@ impl core::fmt::Debug for VirtioBlk {
     }
 }
 
+/// Kept apart: the queue passes over the stack on its way to the heap.
+#[inline(never)]
+fn new_queue(
+    transport: &mut MmioTransport<'static>,
+) -> Result<Box<VirtQueue<KernelHal, QUEUE_SIZE>>, VirtioError> {
+    let queue = VirtQueue::new(transport, REQUEST_QUEUE, false, false)?;
+    try_box(queue).map_err(|_| VirtioError("there is no memory for its queue"))
+}
+
 impl VirtioBlk {
     /// Negotiates features and sets up the queue of the disk whose registers are at `base`.
     ///
@@ -103,17 +113,24 @@ impl VirtioBlk {
     pub fn new(base: u64, bytes: u64) -> Result<VirtioBlk, VirtioError> {
         let mut transport = open(base, bytes).ok_or(VirtioError("its slot is empty"))?;
         let features = transport.begin_init(Features::all());
-        let queue = VirtQueue::new(&mut transport, REQUEST_QUEUE, false, false)?;
+        let queue = new_queue(&mut transport)?;
         transport.finish_init();
         // Capacity in sectors is the first field of the configuration space (5.2.4).
-        let sectors = transport.read_consistent(|| transport.read_config_space::<u64>(0))?;
-        let mut done = Vec::new();
+        // Memory-mapped transports read 32 bits at a time (4.2.2.2).
+        let sectors = transport.read_consistent(|| {
+            let low = transport.read_config_space::<u32>(0)?;
+            let high = transport.read_config_space::<u32>(4)?;
+            Ok((u64::from(high) << 32) | u64::from(low))
+        })?;
+        let (mut done, mut in_flight) = (Vec::new(), Vec::new());
+        in_flight.try_reserve_exact(QUEUE_SIZE).map_err(|_| VirtioError("there is no memory for it"))?;
+        in_flight.resize_with(QUEUE_SIZE, || None);
         done.try_reserve(QUEUE_SIZE).map_err(|_| VirtioError("there is no memory for it"))?;
         Ok(VirtioBlk {
             state: SpinLock::new(State {
                 transport,
                 queue,
-                in_flight: [const { None }; QUEUE_SIZE],
+                in_flight,
                 done,
                 next_number: 1,
                 broken: false,

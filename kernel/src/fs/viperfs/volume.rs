@@ -104,15 +104,13 @@ impl<D: BlockDevice> Volume<D> {
     pub fn usage(&self) -> Usage {
         let geometry = &self.store.geometry;
         let block = BLOCK_BYTES as u64;
-        let ranges = (0..geometry.groups).map(|group| geometry.group_range(group));
-        let total: u64 = ranges.map(|range| range.end - range.start).sum();
         let free = self
             .store
             .space
             .free_blocks()
             .saturating_sub(self.kept_back());
         Usage {
-            total_bytes: total * block,
+            total_bytes: geometry.grouped_blocks() * block,
             free_bytes: free * block,
             block_bytes: block,
             inodes: self.inodes,

@@ -96,6 +96,12 @@ impl Geometry {
         start.min(self.total_blocks)..(start + GROUP_BLOCKS).min(self.total_blocks)
     }
 
+    /// Blocks of all groups together.
+    pub fn grouped_blocks(&self) -> u64 {
+        let end = self.groups_start + self.groups as u64 * GROUP_BLOCKS;
+        end.min(self.total_blocks) - self.groups_start
+    }
+
     /// Block of a bitmap slot of a group.
     pub fn bitmap(&self, group: usize, slot: u8) -> u64 {
         self.group_range(group).start + u64::from(slot & 1)

@@ -176,6 +176,7 @@ impl Space {
     }
 
     fn mark_used(&mut self, run: Run) {
+        let mut taken = 0;
         self.for_each_bit(run, |group, bit| {
             if let Some(maps) = &mut group.maps
                 && !maps.used.put(bit, true)
@@ -183,8 +184,10 @@ impl Space {
                 maps.fresh.put(bit, true);
                 group.free = group.free.saturating_sub(1);
                 group.dirty = true;
+                taken += 1;
             }
         });
+        self.free = self.free.saturating_sub(taken);
         self.note_dirty(run.start);
     }
 }

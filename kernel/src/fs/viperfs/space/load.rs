@@ -100,6 +100,7 @@ impl Space {
             // The count in the item may be wrong on a damaged disk.
             self.available = self.available.saturating_sub(counted);
             self.available += (clear as u64).saturating_sub(pinned);
+            self.free = (self.free + clear as u64).saturating_sub(u64::from(group.free));
             group.free = clear as u32;
             group.maps = Some(maps);
         }

@@ -60,6 +60,8 @@ pub(crate) struct Space {
     geometry: Geometry,
     groups: Vec<Group>,
     available: u64,
+    /// Clear blocks in the state that the next commit writes.
+    free: u64,
     /// Part of `available` that lies in groups that were not read.
     unread: u64,
     /// Groups that differ from their durable bitmap.
@@ -91,6 +93,7 @@ impl Space {
             geometry,
             groups,
             available,
+            free: available,
             unread: available,
             dirty: Vec::new(),
             stash: VecDeque::new(),
@@ -106,8 +109,7 @@ impl Space {
 
     /// Clear blocks in the state that the next commit writes.
     pub fn free_blocks(&self) -> u64 {
-        let free: u64 = self.groups.iter().map(|group| u64::from(group.free)).sum();
-        free + blocks_of(&self.freed)
+        self.free
     }
 
     /// Blocks that become available by commits alone.

@@ -14,6 +14,7 @@ impl Space {
             self.inconsistent = true;
             return;
         }
+        self.free += u64::from(run.len);
         let mut deferred: Option<Run> = None;
         for block in run.start..run.start + u64::from(run.len) {
             if self.free_fresh(block) {
@@ -135,18 +136,19 @@ impl Space {
     }
 
     fn clear_used(&mut self, run: Run) {
-        let mut unused = false;
+        let mut unused = 0;
         self.for_each_bit(run, |group, bit| {
             let Some(maps) = &mut group.maps else { return };
             if maps.used.put(bit, false) {
                 group.free += 1;
                 group.dirty = true;
             } else {
-                unused = true;
+                unused += 1;
             }
         });
         self.note_dirty(run.start);
-        self.inconsistent |= unused;
+        self.free = self.free.saturating_sub(unused);
+        self.inconsistent |= unused > 0;
     }
 
     /// What a careless allocator would do; only tests ask for it, to see that the

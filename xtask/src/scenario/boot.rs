@@ -9,8 +9,8 @@ use crate::qemu::machine::Machine;
 /// From reset to a prompt that answers.
 pub fn kernel_boot(rig: &Rig<'_>) -> anyhow::Result<()> {
     let mut vm = rig.boot(rig.machine()?)?;
-    vm.expect("> ")?;
-    let answer = vm.command("Version", "> ")?;
+    vm.expect("SYS:> ")?;
+    let answer = vm.command("Version", "SYS:> ")?;
     if !answer.contains("ViperOS") {
         bail!("Version answers {answer:?}");
     }

@@ -11,7 +11,9 @@ use crate::qemu::gdb_remote::Stub;
 /// Nothing stands on standard output but what the commands write: no prompt, no
 /// echo, no carriage return, no kernel log.
 pub fn output_is_pure(rig: &Rig<'_>) -> anyhow::Result<()> {
-    let outcome = rig.run(rig.machine()?, "Echo one; Echo two\nEcho \"three, four\"")?;
+    let mut machine = rig.machine()?;
+    machine.boot_arguments.push("verbose".to_owned());
+    let outcome = rig.run(machine, "Echo one; Echo two\nEcho \"three, four\"")?;
     outcome
         .expect_code(0)?
         .expect_output("one\ntwo\nthree, four\n")?;

@@ -84,6 +84,9 @@ impl Vm {
     pub fn command(&mut self, line: &str, prompt: &str) -> anyhow::Result<String> {
         self.send(line)?;
         self.send("\r")?;
+        // While a line is edited the prompt is drawn again and again; the first line
+        // feed ends that.
+        self.expect("\n")?;
         self.expect(prompt)
     }
 

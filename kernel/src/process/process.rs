@@ -15,7 +15,7 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Ref, SpinLock};
 use crate::time::now_ns;
 
-use super::registry;
+use super::{ThreadObject, registry};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum Exit {
 
 #[derive(Debug, Default)]
 struct Threads {
-    list: Vec<Ref<Thread>>,
+    list: Vec<Ref<ThreadObject>>,
     exit: Option<Exit>,
 }
 
@@ -128,18 +128,22 @@ impl Process {
     /// # Errors
     /// [`MapError::NoMemory`], [`MapError::LimitReached`], or [`MapError::Invalid`] for a
     /// process that has ended.
-    pub fn make_thread(this: &Ref<Process>, frame: UserFrame) -> Result<Ref<Thread>, MapError> {
+    pub fn make_thread(
+        this: &Ref<Process>,
+        frame: UserFrame,
+    ) -> Result<Ref<ThreadObject>, MapError> {
         this.account.charge(Resource::Threads, 1).map_err(|_| MapError::LimitReached)?;
         let owner: Ref<dyn Owner> = this.clone().widen(|process| process as *mut dyn Owner);
         let made = Thread::new(Some(owner), ThreadStart::User(frame));
         let entered = made.map_err(|_| MapError::NoMemory).and_then(|thread| {
+            let object = Ref::new(ThreadObject::new(thread)).map_err(|_| MapError::NoMemory)?;
             let mut threads = this.threads.lock();
             if threads.exit.is_some() {
                 return Err(MapError::Invalid);
             }
             threads.list.try_reserve(1).map_err(|_| MapError::NoMemory)?;
-            threads.list.push(thread.clone());
-            Ok(thread)
+            threads.list.push(object.clone());
+            Ok(object)
         });
         entered.inspect_err(|_| this.account.uncharge(Resource::Threads, 1))
     }
@@ -154,8 +158,8 @@ impl Process {
                 threads.exit.get_or_insert(exit);
                 threads.list.get(killed).cloned()
             };
-            let Some(thread) = next else { break };
-            thread.kill();
+            let Some(object) = next else { break };
+            object.thread().kill();
             killed = killed.saturating_add(1);
         }
         // Without a thread nobody else would finish.
@@ -243,14 +247,18 @@ impl Owner for Process {
     }
 
     fn thread_ends(&self, thread: &Ref<Thread>) {
-        let last = {
+        let (object, last) = {
             let mut threads = self.threads.lock();
-            threads.list.retain(|other| !other.same(thread));
+            let index = threads.list.iter().position(|other| other.thread().same(thread));
+            let object = index.map(|index| threads.list.swap_remove(index));
             if threads.list.is_empty() {
                 threads.exit.get_or_insert(Exit::Code(abi::process::RC_OK));
             }
-            threads.list.is_empty()
+            (object, threads.list.is_empty())
         };
+        if let Some(object) = object {
+            object.base().signals().update(Signals::empty(), Signals::TERMINATED);
+        }
         self.account.uncharge(Resource::Threads, 1);
         if last {
             self.finish();

@@ -15,7 +15,7 @@ use crate::sync::Ref;
 
 use super::elf::{LoadError, load};
 use super::startup::stack_image;
-use super::{Process, ThreadObject, registry};
+use super::{Process, registry};
 
 /// A capability for a new process.
 #[derive(Debug)]
@@ -118,8 +118,7 @@ fn start(
         .ok_or(SpawnError::NoMemory)?;
     let frame = UserFrame::starting(loaded.entry, image.address, image.address, 0);
     let thread = Process::make_thread(process, frame)?;
-    let object = Ref::new(ThreadObject::new(thread.clone())).map_err(|_| SpawnError::NoMemory)?;
-    let own = Capability::new(object, OWN_RIGHTS);
+    let own = Capability::new(thread.clone(), OWN_RIGHTS);
     if let Some(last) = handles.get_mut(place) {
         *last = enter(process, own, Tag::OwnThread as u32, 0)?;
     }
@@ -127,7 +126,7 @@ fn start(
         .ok_or(SpawnError::NoMemory)?;
     space.write(image.address, &image.bytes).map_err(|_| SpawnError::NoMemory)?;
     registry::add(process.clone()).map_err(|_| SpawnError::NoMemory)?;
-    thread.start();
+    thread.thread().start();
     Ok(())
 }
 

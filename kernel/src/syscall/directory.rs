@@ -97,9 +97,6 @@ pub(super) fn directory_stat(
         let needed = if length == 0 { Rights::INSPECT } else { Rights::LOOKUP };
         let object = cx.get::<Directory>(directory, needed)?;
         let flags = open_flags(flags)?;
-        if !OpenFlags::ANY_CASE.contains(flags) {
-            return Err(Error::InvalidArgument);
-        }
         let path = read_path(cx, path, length)?;
         let found = object.stat(&path, flags.contains(OpenFlags::ANY_CASE))?;
         cx.write_record(stat, &found)?;

@@ -16,6 +16,7 @@ mod host;
 use host as back_end;
 
 mod context;
+mod mark;
 mod hooks;
 mod page;
 
@@ -43,6 +44,7 @@ pub use hooks::{
     Access, FaultCause, Hooks, PENDING_ATTENTION, PENDING_RESCHEDULE, PanicFrame, SyscallHandler,
     SyscallTable, UserFault, hooks, set_hooks,
 };
+pub use mark::terminal_idle_mark;
 pub use page::{
     Descriptor, IMAGE_BASE, KERNEL_STACKS_BASE, MMIO_BASE, MemoryType, PHYS_MAP_BASE, PageFlags,
     TABLE_ENTRIES,

@@ -22,9 +22,9 @@ pub enum Heard {
 
 /// Somebody who wants to know when signals are raised.
 pub trait Observer: Send + Sync {
-    /// Signals asked for are raised. Called under the object's signal lock: it must not
-    /// touch the signals of any object.
-    fn raised(&self, key: ObserverKey, signals: Signals) -> Heard;
+    /// Signals asked for are raised: `hit` of them, among `all`. Called under the object's
+    /// signal lock: it must not touch the signals of any object.
+    fn raised(&self, key: ObserverKey, hit: Signals, all: Signals) -> Heard;
 }
 
 struct Registration {
@@ -70,7 +70,7 @@ impl SignalSet {
             let heard = if hit.is_empty() {
                 Heard::Stay
             } else {
-                entry.observer.raised(entry.key, hit)
+                entry.observer.raised(entry.key, hit, state.raised)
             };
             if heard == Heard::Stay {
                 index = index.saturating_add(1);
@@ -145,7 +145,7 @@ mod tests {
     struct Counter(AtomicU32, bool);
 
     impl Observer for Counter {
-        fn raised(&self, _key: ObserverKey, _signals: Signals) -> Heard {
+        fn raised(&self, _key: ObserverKey, _hit: Signals, _all: Signals) -> Heard {
             self.0.fetch_add(1, Ordering::Relaxed);
             if self.1 { Heard::Stay } else { Heard::Done }
         }

@@ -203,7 +203,7 @@ impl Member {
 }
 
 impl Observer for Member {
-    fn raised(&self, _key: ObserverKey, _signals: Signals) -> Heard {
+    fn raised(&self, _key: ObserverKey, _hit: Signals, _all: Signals) -> Heard {
         self.make_ready();
         Heard::Stay
     }

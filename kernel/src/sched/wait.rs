@@ -175,8 +175,9 @@ impl Thread {
 }
 
 impl Observer for Thread {
-    fn raised(&self, key: ObserverKey, signals: Signals) -> Heard {
+    fn raised(&self, key: ObserverKey, hit: Signals, all: Signals) -> Heard {
         let consumes = self.consumes.load(Ordering::Relaxed);
+        let signals = if consumes { hit } else { all };
         if self.complete(key, None, [u64::from(signals.bits()), 0, 0]) && consumes {
             Heard::Take
         } else {

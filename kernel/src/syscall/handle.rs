@@ -121,10 +121,10 @@ pub(super) fn wait_for(
 ) -> Result<Outcome, Error> {
     let signals = object.base().signals();
     let ready = match taking {
-        Taking::Leaves => signals.raised().intersection(mask),
+        Taking::Leaves => signals.raised(),
         Taking::Clears => signals.take(mask),
     };
-    if !ready.is_empty() {
+    if ready.intersects(mask) {
         return Ok(Outcome::value(u64::from(ready.bits())));
     }
     if deadline == NOW || deadline <= now_ns() {
@@ -140,9 +140,9 @@ pub(super) fn wait_for(
     }
     let observer: Ref<dyn Observer> =
         cx.thread.clone().widen(|thread| thread as *mut dyn Observer);
-    let raised = match signals.observe(mask, key, observer, false) {
+    match signals.observe(mask, key, observer, false) {
         Ok(raised) if raised.is_empty() => return Ok(Outcome::Blocked),
-        Ok(raised) => raised,
+        Ok(_) => {}
         Err(_) => {
             return if cx.thread.close_wait() {
                 Err(Error::NoMemory)
@@ -150,13 +150,13 @@ pub(super) fn wait_for(
                 Ok(Outcome::Blocked)
             };
         }
-    };
+    }
     // Raised between the first look and the second.
     if !cx.thread.close_wait() {
         return Ok(Outcome::Blocked);
     }
     let raised = match taking {
-        Taking::Leaves => raised,
+        Taking::Leaves => signals.raised(),
         Taking::Clears => signals.take(mask),
     };
     Ok(Outcome::value(u64::from(raised.bits())))

@@ -153,7 +153,7 @@ impl Terminal {
         }
         drop(input);
         if count.is_none() && self.spoke.swap(false, Ordering::Relaxed) {
-            crate::console::terminal_idle_mark();
+            crate::arch::terminal_idle_mark();
         }
         count
     }

@@ -79,7 +79,10 @@ mod tests {
             bytes.extend(text.as_bytes());
             bytes.push(0);
         }
-        Table { bytes: bytes.leak(), base: 0x1000 }
+        Table {
+            bytes: bytes.leak(),
+            base: 0x1000,
+        }
     }
 
     #[test]
@@ -96,7 +99,10 @@ mod tests {
     fn a_damaged_table_finds_nothing() {
         let whole = table(&[(0x10, "first"), (0x40, "second")]);
         for len in 0..whole.bytes.len() {
-            let cut = Table { bytes: &whole.bytes[..len], base: 0x1000 };
+            let cut = Table {
+                bytes: &whole.bytes[..len],
+                base: 0x1000,
+            };
             assert_ne!(cut.find(0x1050).map(|found| found.0), Some("first"));
         }
     }

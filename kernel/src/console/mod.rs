@@ -9,7 +9,9 @@ mod log;
 mod ring;
 pub mod terminal;
 
-pub use self::log::{LogSink, init_log, read_log, set_log_sink, write_emergency, write_from_program};
+pub use self::log::{
+    LogSink, init_log, read_log, set_log_sink, write_emergency, write_from_program,
+};
 pub use ring::Ring;
 
 /// Where bytes of a console go and come from.

@@ -67,7 +67,10 @@ pub fn read_fw_cfg_file(base: u64, bytes: u64, name: &str) -> Option<Vec<u8>> {
         let size = u32::from_be_bytes(entry.get(..4)?.try_into().ok()?) as usize;
         let select = u16::from_be_bytes(entry.get(4..6)?.try_into().ok()?);
         let text = entry.get(8..)?;
-        let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+        let end = text
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(text.len());
         if text.get(..end)? == name.as_bytes() {
             return read_item(&registers, u32::from(select), size.min(FILE_BYTES_MAX));
         }

@@ -22,7 +22,9 @@ static HANDLERS: SpinLock<[Option<(u32, Ref<dyn IrqHandler>)>; HANDLERS_MAX]> =
 pub fn register_irq(interrupt: Interrupt, handler: Ref<dyn IrqHandler>) -> bool {
     {
         let mut handlers = HANDLERS.lock();
-        let Some(place) = handlers.iter_mut().find(|place| place.is_none()) else { return false };
+        let Some(place) = handlers.iter_mut().find(|place| place.is_none()) else {
+            return false;
+        };
         *place = Some((interrupt.number, handler));
     }
     arch::enable_line(interrupt.number, interrupt.edge);

@@ -28,16 +28,26 @@ pub(super) fn init(machine: &Machine<'_>, options: &Options) {
         SERIAL.call_once(|| port);
     }
     OPTIONS.call_once(|| *options);
-    let level = if options.verbose { LevelFilter::Info } else { LevelFilter::Warn };
+    let level = if options.verbose {
+        LevelFilter::Info
+    } else {
+        LevelFilter::Warn
+    };
     let (write, level): (fn(&str), _) = match options.log {
         LogTarget::Serial => (write_serial, level),
         LogTarget::Semihosting => (arch::semihosting_write, level),
         LogTarget::None => (write_nowhere, LevelFilter::Off),
     };
     set_log_sink(LogSink { write, level });
-    let panic_write =
-        if options.semihosting { arch::semihosting_write } else { write_serial as fn(&str) };
-    set_panic_sink(PanicSink { write: panic_write, exit: options.semihosting });
+    let panic_write = if options.semihosting {
+        arch::semihosting_write
+    } else {
+        write_serial as fn(&str)
+    };
+    set_panic_sink(PanicSink {
+        write: panic_write,
+        exit: options.semihosting,
+    });
 }
 
 fn write_nowhere(_text: &str) {}

@@ -69,8 +69,8 @@ impl Process {
     /// # Errors
     /// [`MapError::NoMemory`] or [`MapError::LimitReached`].
     pub fn new(name: &[u8], parent: u64, account: Ref<Account>) -> Result<Ref<Process>, MapError> {
-        let charge = Charge::new(&account, Resource::Processes, 1)
-            .map_err(|_| MapError::LimitReached)?;
+        let charge =
+            Charge::new(&account, Resource::Processes, 1).map_err(|_| MapError::LimitReached)?;
         let mut short = [0; PROCESS_NAME_MAX];
         for (place, byte) in short.iter_mut().zip(name) {
             *place = *byte;
@@ -98,13 +98,18 @@ impl Process {
 
     /// Name for people.
     pub fn name(&self) -> &str {
-        let end = self.name.iter().position(|byte| *byte == 0).unwrap_or(PROCESS_NAME_MAX);
+        let end = self
+            .name
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(PROCESS_NAME_MAX);
         let bytes = self.name.get(..end).unwrap_or(&[]);
         match core::str::from_utf8(bytes) {
             Ok(name) => name,
             // A name that was cut inside a character.
-            Err(error) => core::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or(&[]))
-                .unwrap_or("?"),
+            Err(error) => {
+                core::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or(&[])).unwrap_or("?")
+            }
         }
     }
 
@@ -132,7 +137,9 @@ impl Process {
         this: &Ref<Process>,
         frame: UserFrame,
     ) -> Result<Ref<ThreadObject>, MapError> {
-        this.account.charge(Resource::Threads, 1).map_err(|_| MapError::LimitReached)?;
+        this.account
+            .charge(Resource::Threads, 1)
+            .map_err(|_| MapError::LimitReached)?;
         let owner: Ref<dyn Owner> = this.clone().widen(|process| process as *mut dyn Owner);
         let made = Thread::new(Some(owner), ThreadStart::User(frame));
         let entered = made.map_err(|_| MapError::NoMemory).and_then(|thread| {
@@ -141,7 +148,10 @@ impl Process {
             if threads.exit.is_some() {
                 return Err(MapError::Invalid);
             }
-            threads.list.try_reserve(1).map_err(|_| MapError::NoMemory)?;
+            threads
+                .list
+                .try_reserve(1)
+                .map_err(|_| MapError::NoMemory)?;
             threads.list.push(object.clone());
             Ok(object)
         });
@@ -175,7 +185,8 @@ impl Process {
             threads.exit.get_or_insert(Exit::Killed(RC_FAIL));
             core::mem::take(&mut threads.list)
         };
-        self.account.uncharge(Resource::Threads, threads.len() as u64);
+        self.account
+            .uncharge(Resource::Threads, threads.len() as u64);
         drop(threads);
         self.finish();
     }
@@ -189,7 +200,11 @@ impl Process {
     pub fn info(&self) -> ProcessInfo {
         let (exit, live, running_ns) = {
             let threads = self.threads.lock();
-            (threads.exit, threads.list.len(), self.cpu_ns.load(Ordering::Relaxed))
+            (
+                threads.exit,
+                threads.list.len(),
+                self.cpu_ns.load(Ordering::Relaxed),
+            )
         };
         let mut info = ProcessInfo {
             id: self.id(),
@@ -232,7 +247,9 @@ impl Process {
         // Fails only where there is no memory to split a mapping, and none is split here.
         let _ = self.space.unmap(abi::USER_START, all);
         registry::remove(self.id());
-        self.base.signals().update(Signals::empty(), Signals::TERMINATED);
+        self.base
+            .signals()
+            .update(Signals::empty(), Signals::TERMINATED);
     }
 }
 
@@ -249,7 +266,10 @@ impl Owner for Process {
     fn thread_ends(&self, thread: &Ref<Thread>) {
         let (object, last) = {
             let mut threads = self.threads.lock();
-            let index = threads.list.iter().position(|other| other.thread().same(thread));
+            let index = threads
+                .list
+                .iter()
+                .position(|other| other.thread().same(thread));
             let object = index.map(|index| threads.list.swap_remove(index));
             if threads.list.is_empty() {
                 threads.exit.get_or_insert(Exit::Code(abi::process::RC_OK));
@@ -257,7 +277,10 @@ impl Owner for Process {
             (object, threads.list.is_empty())
         };
         if let Some(object) = object {
-            object.base().signals().update(Signals::empty(), Signals::TERMINATED);
+            object
+                .base()
+                .signals()
+                .update(Signals::empty(), Signals::TERMINATED);
         }
         self.account.uncharge(Resource::Threads, 1);
         if last {
@@ -282,6 +305,12 @@ impl KernelObject for Process {
 /// In a thread of the kernel alone.
 pub fn current_process() -> Ref<Process> {
     let thread = sched::current();
-    let owner = thread.owner().expect("system calls come from programs").clone();
-    owner.downcast::<Process>().ok().expect("every owner of a thread is a process")
+    let owner = thread
+        .owner()
+        .expect("system calls come from programs")
+        .clone();
+    owner
+        .downcast::<Process>()
+        .ok()
+        .expect("every owner of a thread is a process")
 }

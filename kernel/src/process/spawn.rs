@@ -106,7 +106,9 @@ fn start(
     // is known, which holds their values.
     let mut handles = Vec::new();
     let count = given.len().saturating_add(2);
-    handles.try_reserve_exact(count).map_err(|_| SpawnError::NoMemory)?;
+    handles
+        .try_reserve_exact(count)
+        .map_err(|_| SpawnError::NoMemory)?;
     let own = Capability::new(process.clone(), OWN_RIGHTS);
     handles.push(enter(process, own, Tag::OwnProcess as u32, 0)?);
     for handle in given {
@@ -124,7 +126,9 @@ fn start(
     }
     let image = stack_image(USER_STACK_TOP, stack_low, &loaded, &handles, blob)
         .ok_or(SpawnError::NoMemory)?;
-    space.write(image.address, &image.bytes).map_err(|_| SpawnError::NoMemory)?;
+    space
+        .write(image.address, &image.bytes)
+        .map_err(|_| SpawnError::NoMemory)?;
     registry::add(process.clone()).map_err(|_| SpawnError::NoMemory)?;
     thread.thread().start();
     Ok(())

@@ -90,7 +90,10 @@ impl Thread {
     ///
     /// # Errors
     /// [`ThreadError`] where there is no memory.
-    pub fn new(owner: Option<Ref<dyn Owner>>, start: ThreadStart) -> Result<Ref<Thread>, ThreadError> {
+    pub fn new(
+        owner: Option<Ref<dyn Owner>>,
+        start: ThreadStart,
+    ) -> Result<Ref<Thread>, ThreadError> {
         let stack = KernelStack::new().map_err(|_| ThreadError)?;
         let (frame, kernel) = match start {
             ThreadStart::User(frame) => (frame, None),
@@ -174,7 +177,11 @@ impl Ref<Thread> {
     /// program at the next chance.
     pub fn kill(&self) {
         self.killed.store(true, Ordering::Release);
-        self.complete(self.wait_key.load(Ordering::Relaxed), Some(Error::Cancelled), [0; 3]);
+        self.complete(
+            self.wait_key.load(Ordering::Relaxed),
+            Some(Error::Cancelled),
+            [0; 3],
+        );
         cpu::attract(self);
     }
 }

@@ -23,7 +23,10 @@ unsafe impl<T> Sync for Link<T> {}
 impl<T> Link<T> {
     /// A link in no queue.
     pub const fn new() -> Self {
-        Link { queue: AtomicUsize::new(0), neighbours: UnsafeCell::new((None, None)) }
+        Link {
+            queue: AtomicUsize::new(0),
+            neighbours: UnsafeCell::new((None, None)),
+        }
     }
 
     /// Whether the element is in a queue.
@@ -69,7 +72,11 @@ static NEXT_IDENTITY: AtomicUsize = AtomicUsize::new(1);
 impl<T: Linked> Queue<T> {
     /// An empty queue.
     pub const fn new() -> Self {
-        Queue { ends: None, len: 0, identity: 0 }
+        Queue {
+            ends: None,
+            len: 0,
+            identity: 0,
+        }
     }
 
     /// Number of elements.
@@ -214,11 +221,17 @@ mod tests {
     }
 
     fn item(value: u32) -> Ref<Item> {
-        Ref::new(Item { link: Link::new(), value }).unwrap()
+        Ref::new(Item {
+            link: Link::new(),
+            value,
+        })
+        .unwrap()
     }
 
     fn drain(queue: &mut Queue<Item>) -> Vec<u32> {
-        core::iter::from_fn(|| queue.pop()).map(|item| item.value).collect()
+        core::iter::from_fn(|| queue.pop())
+            .map(|item| item.value)
+            .collect()
     }
 
     #[test]

@@ -61,5 +61,9 @@ impl From<SpawnError> for Error {
 
 /// Why a handle could not be given.
 pub(super) fn table_error(error: &TableError) -> Error {
-    if error.limit { Error::LimitReached } else { Error::NoMemory }
+    if error.limit {
+        Error::LimitReached
+    } else {
+        Error::NoMemory
+    }
 }

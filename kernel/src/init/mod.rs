@@ -6,6 +6,7 @@ mod devices;
 mod disk;
 mod hooks;
 mod options;
+pub mod panic;
 mod program;
 mod serial;
 mod stop;

@@ -130,7 +130,10 @@ impl Pool {
         self.free += (end - start) / PAGE;
         let place = phys_to_virt(start) as usize;
         // SAFETY: free, mapped memory that is given to the buddy system once.
-        unsafe { self.buddies.add_to_heap(place, place + (end - start) as usize) };
+        unsafe {
+            self.buddies
+                .add_to_heap(place, place + (end - start) as usize)
+        };
     }
 
     fn give_blocks(&mut self, address: u64, count: usize) {

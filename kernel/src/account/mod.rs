@@ -70,8 +70,12 @@ impl Account {
     /// [`LimitReached`], and nothing is counted.
     pub fn charge(&self, resource: Resource, amount: u64) -> Result<(), LimitReached> {
         self.charge_own(resource, amount)?;
-        let Some(parent) = &self.parent else { return Ok(()) };
-        parent.charge(resource, amount).inspect_err(|_| self.uncharge_own(resource, amount))
+        let Some(parent) = &self.parent else {
+            return Ok(());
+        };
+        parent
+            .charge(resource, amount)
+            .inspect_err(|_| self.uncharge_own(resource, amount))
     }
 
     /// Counts `amount` as returned, here and in every ancestor.
@@ -95,7 +99,10 @@ impl Account {
 
     fn uncharge_own(&self, resource: Resource, amount: u64) {
         let before = self.used[resource as usize].fetch_sub(amount, Ordering::Relaxed);
-        debug_assert!(before >= amount, "{resource:?} returned that was never charged");
+        debug_assert!(
+            before >= amount,
+            "{resource:?} returned that was never charged"
+        );
     }
 }
 
@@ -118,7 +125,11 @@ impl Charge {
         amount: u64,
     ) -> Result<Charge, LimitReached> {
         account.charge(resource, amount)?;
-        Ok(Charge { account: account.clone(), resource, amount })
+        Ok(Charge {
+            account: account.clone(),
+            resource,
+            amount,
+        })
     }
 }
 
@@ -140,9 +151,15 @@ mod tests {
         assert_eq!(child.charge(Resource::Pages, 10), Ok(()));
         assert_eq!(root.used(Resource::Pages), 10);
         assert_eq!(child.charge(Resource::Pages, 1), Err(LimitReached));
-        assert_eq!((child.used(Resource::Pages), root.used(Resource::Pages)), (10, 10));
+        assert_eq!(
+            (child.used(Resource::Pages), root.used(Resource::Pages)),
+            (10, 10)
+        );
         child.uncharge(Resource::Pages, 10);
-        assert_eq!((child.used(Resource::Pages), root.used(Resource::Pages)), (0, 0));
+        assert_eq!(
+            (child.used(Resource::Pages), root.used(Resource::Pages)),
+            (0, 0)
+        );
     }
 
     #[test]
@@ -159,6 +176,9 @@ mod tests {
     fn an_amount_that_overflows_is_refused() {
         let account = Account::new(None).unwrap();
         account.charge(Resource::KernelBytes, 1).unwrap();
-        assert_eq!(account.charge(Resource::KernelBytes, u64::MAX), Err(LimitReached));
+        assert_eq!(
+            account.charge(Resource::KernelBytes, u64::MAX),
+            Err(LimitReached)
+        );
     }
 }

@@ -31,7 +31,9 @@ impl UserFrame {
 
     /// Register `x{index}`; 0 for an index above 30.
     pub fn register(&self, index: usize) -> u64 {
-        self.registers.get(index).map_or(0, |register| register.load(Ordering::Relaxed))
+        self.registers
+            .get(index)
+            .map_or(0, |register| register.load(Ordering::Relaxed))
     }
 
     /// Sets register `x{index}`; nothing for an index above 30.
@@ -71,7 +73,9 @@ pub struct VectorState {
 
 impl Default for VectorState {
     fn default() -> Self {
-        VectorState { words: [const { AtomicU64::new(0) }; 66] }
+        VectorState {
+            words: [const { AtomicU64::new(0) }; 66],
+        }
     }
 }
 

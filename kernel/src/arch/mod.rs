@@ -17,20 +17,22 @@ use host as back_end;
 
 mod context;
 mod hooks;
+mod mark;
 mod page;
 
 pub use back_end::boot::{BootInfo, CpuStart, StartError, init_secondary_cpu, start_cpu};
 pub use back_end::copy::{copy_from_user, copy_to_user, load_user_u32};
 pub use back_end::cpu::{
-    Features, IrqState, cpu_id, cpu_model, features, hardware_random, irq_disable, irq_enable, irq_restore,
-    irq_save, irqs_enabled, raise_pending, set_current, spin_hint, synchronize_code,
+    Features, IrqState, cpu_id, cpu_model, features, hardware_random, irq_disable, irq_enable,
+    irq_restore, irq_save, irqs_enabled, raise_pending, set_current, spin_hint, synchronize_code,
     take_pending, wait_for_interrupt,
 };
-pub use back_end::interrupt::{GicConfig, enable_line, gic_version, init_gic, init_gic_cpu, send_ipi};
+pub use back_end::interrupt::{
+    GicConfig, enable_line, gic_version, init_gic, init_gic_cpu, send_ipi,
+};
 pub use back_end::mmu::{
-    ImageLayout,
-    activate_kernel_table, dma_barrier, empty_table, extend_boot_map, flush_all, flush_asid, flush_page,
-    image_layout, image_tail, phys_to_virt, publish_tables, virt_to_phys,
+    ImageLayout, activate_kernel_table, dma_barrier, empty_table, extend_boot_map, flush_all,
+    flush_asid, flush_page, image_layout, image_tail, phys_to_virt, publish_tables, virt_to_phys,
 };
 pub use back_end::power::{
     power_off, reboot, semihosting_exit, semihosting_write, set_firmware_call,
@@ -43,6 +45,7 @@ pub use hooks::{
     Access, FaultCause, Hooks, PENDING_ATTENTION, PENDING_RESCHEDULE, PanicFrame, SyscallHandler,
     SyscallTable, UserFault, hooks, set_hooks,
 };
+pub use mark::terminal_idle_mark;
 pub use page::{
     Descriptor, IMAGE_BASE, KERNEL_STACKS_BASE, MMIO_BASE, MemoryType, PHYS_MAP_BASE, PageFlags,
     TABLE_ENTRIES,

@@ -55,6 +55,12 @@ impl Drop for Capability {
 
 impl core::fmt::Debug for Capability {
     fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(out, "{:?} {} {:?}", self.object.kind(), self.object.base().id(), self.rights)
+        write!(
+            out,
+            "{:?} {} {:?}",
+            self.object.kind(),
+            self.object.base().id(),
+            self.rights
+        )
     }
 }

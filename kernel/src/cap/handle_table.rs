@@ -26,6 +26,10 @@ struct Slot {
 
 #[derive(Debug)]
 struct Slots {
+    #[expect(
+        clippy::vec_box,
+        reason = "chunks must not move when there are more of them"
+    )]
     chunks: Vec<Box<[Slot; CHUNK_SLOTS]>>,
     free: u32,
     used: usize,
@@ -61,7 +65,9 @@ pub struct HandleTable {
 impl Slots {
     fn slot(&mut self, index: u32) -> Option<&mut Slot> {
         let index = index as usize;
-        self.chunks.get_mut(index / CHUNK_SLOTS)?.get_mut(index % CHUNK_SLOTS)
+        self.chunks
+            .get_mut(index / CHUNK_SLOTS)?
+            .get_mut(index % CHUNK_SLOTS)
     }
 
     fn find(&mut self, handle: u64) -> Option<&mut Slot> {
@@ -110,8 +116,15 @@ impl Slots {
 impl HandleTable {
     /// An empty table; `salt` makes its handles differ from other tables'.
     pub const fn new(salt: u64) -> Self {
-        let slots = Slots { chunks: Vec::new(), free: NO_SLOT, used: 0 };
-        HandleTable { slots: SpinLock::new(slots), salt }
+        let slots = Slots {
+            chunks: Vec::new(),
+            free: NO_SLOT,
+            used: 0,
+        };
+        HandleTable {
+            slots: SpinLock::new(slots),
+            salt,
+        }
     }
 
     /// Adds a capability.
@@ -126,7 +139,10 @@ impl HandleTable {
         }
         let index = slots.free;
         let Some(slot) = slots.slot(index) else {
-            return Err(TableError { limit: false, capability });
+            return Err(TableError {
+                limit: false,
+                capability,
+            });
         };
         let next = core::mem::replace(&mut slot.next_free, NO_SLOT);
         slot.capability = Some(capability);
@@ -141,7 +157,10 @@ impl HandleTable {
     /// # Errors
     /// [`LookupError::BadHandle`].
     pub fn remove(&self, handle: Handle) -> Result<Capability, LookupError> {
-        self.slots.lock().take(handle.0 ^ self.salt).ok_or(LookupError::BadHandle)
+        self.slots
+            .lock()
+            .take(handle.0 ^ self.salt)
+            .ok_or(LookupError::BadHandle)
     }
 
     /// Takes a capability out if it has `rights`.
@@ -150,12 +169,19 @@ impl HandleTable {
     /// [`LookupError`]; the handle stays valid.
     pub fn remove_with(&self, handle: Handle, rights: Rights) -> Result<Capability, LookupError> {
         let mut slots = self.slots.lock();
-        let slot = slots.find(handle.0 ^ self.salt).ok_or(LookupError::BadHandle)?;
-        let has = slot.capability.as_ref().is_some_and(|cap| cap.rights().contains(rights));
+        let slot = slots
+            .find(handle.0 ^ self.salt)
+            .ok_or(LookupError::BadHandle)?;
+        let has = slot
+            .capability
+            .as_ref()
+            .is_some_and(|cap| cap.rights().contains(rights));
         if !has {
             return Err(LookupError::AccessDenied);
         }
-        slots.take(handle.0 ^ self.salt).ok_or(LookupError::BadHandle)
+        slots
+            .take(handle.0 ^ self.salt)
+            .ok_or(LookupError::BadHandle)
     }
 
     /// Puts a capability back under the handle it had, which was just taken out and not
@@ -194,8 +220,13 @@ impl HandleTable {
         work: impl FnOnce(&Capability) -> R,
     ) -> Result<R, LookupError> {
         let mut slots = self.slots.lock();
-        let slot = slots.find(handle.0 ^ self.salt).ok_or(LookupError::BadHandle)?;
-        slot.capability.as_ref().map(work).ok_or(LookupError::BadHandle)
+        let slot = slots
+            .find(handle.0 ^ self.salt)
+            .ok_or(LookupError::BadHandle)?;
+        slot.capability
+            .as_ref()
+            .map(work)
+            .ok_or(LookupError::BadHandle)
     }
 
     /// The object of a handle as a `T`, if the handle has `rights`.
@@ -207,7 +238,8 @@ impl HandleTable {
         handle: Handle,
         rights: Rights,
     ) -> Result<Ref<T>, LookupError> {
-        self.get_with_rights(handle, rights).map(|(object, _)| object)
+        self.get_with_rights(handle, rights)
+            .map(|(object, _)| object)
     }
 
     /// As [`HandleTable::get`], with all rights of the handle.
@@ -220,7 +252,10 @@ impl HandleTable {
         rights: Rights,
     ) -> Result<(Ref<T>, Rights), LookupError> {
         self.with(handle, |capability| {
-            let object = capability.object().as_type::<T>().ok_or(LookupError::WrongType)?;
+            let object = capability
+                .object()
+                .as_type::<T>()
+                .ok_or(LookupError::WrongType)?;
             if !capability.rights().contains(rights) {
                 return Err(LookupError::AccessDenied);
             }
@@ -239,7 +274,9 @@ impl HandleTable {
     ) -> Result<Ref<dyn KernelObject>, LookupError> {
         self.with(handle, |capability| {
             let enough = capability.rights().contains(rights);
-            enough.then(|| capability.object().clone()).ok_or(LookupError::AccessDenied)
+            enough
+                .then(|| capability.object().clone())
+                .ok_or(LookupError::AccessDenied)
         })?
     }
 
@@ -251,7 +288,12 @@ impl HandleTable {
                 let value = (u64::from(slot.generation) << 32) | index;
                 let object = capability.object();
                 let handle = Handle(value ^ self.salt);
-                visit(handle, object.kind(), object.base().id(), capability.rights());
+                visit(
+                    handle,
+                    object.kind(),
+                    object.base().id(),
+                    capability.rights(),
+                );
             }
         }
     }
@@ -273,7 +315,9 @@ impl HandleTable {
         loop {
             let taken = {
                 let mut slots = self.slots.lock();
-                let Some(slot) = slots.slot(index) else { return };
+                let Some(slot) = slots.slot(index) else {
+                    return;
+                };
                 let value = (u64::from(slot.generation) << 32) | u64::from(index);
                 slots.take(value)
             };
@@ -316,7 +360,11 @@ mod tests {
     const RIGHTS: Rights = Rights::READ.union(Rights::DUPLICATE);
 
     fn thing() -> Ref<Thing> {
-        Ref::new(Thing(ObjectBase::new(abi::Signals::empty()), AtomicU32::new(0))).unwrap()
+        Ref::new(Thing(
+            ObjectBase::new(abi::Signals::empty()),
+            AtomicU32::new(0),
+        ))
+        .unwrap()
     }
 
     #[test]
@@ -386,7 +434,9 @@ mod tests {
         for _ in 0..HANDLES_PER_PROCESS_MAX {
             table.add(Capability::new(object.clone(), RIGHTS)).unwrap();
         }
-        let error = table.add(Capability::new(object.clone(), RIGHTS)).unwrap_err();
+        let error = table
+            .add(Capability::new(object.clone(), RIGHTS))
+            .unwrap_err();
         assert!(error.limit);
         drop(error);
         table.clear();

@@ -22,9 +22,9 @@ pub enum Heard {
 
 /// Somebody who wants to know when signals are raised.
 pub trait Observer: Send + Sync {
-    /// Signals asked for are raised. Called under the object's signal lock: it must not
-    /// touch the signals of any object.
-    fn raised(&self, key: ObserverKey, signals: Signals) -> Heard;
+    /// Signals asked for are raised: `hit` of them, among `all`. Called under the object's
+    /// signal lock: it must not touch the signals of any object.
+    fn raised(&self, key: ObserverKey, hit: Signals, all: Signals) -> Heard;
 }
 
 struct Registration {
@@ -46,7 +46,12 @@ pub struct SignalSet {
 impl SignalSet {
     /// With `raised` raised.
     pub const fn new(raised: Signals) -> Self {
-        SignalSet { state: SpinLock::new(State { raised, observers: Vec::new() }) }
+        SignalSet {
+            state: SpinLock::new(State {
+                raised,
+                observers: Vec::new(),
+            }),
+        }
     }
 
     /// The raised signals.
@@ -70,7 +75,7 @@ impl SignalSet {
             let heard = if hit.is_empty() {
                 Heard::Stay
             } else {
-                entry.observer.raised(entry.key, hit)
+                entry.observer.raised(entry.key, hit, state.raised)
             };
             if heard == Heard::Stay {
                 index = index.saturating_add(1);
@@ -113,7 +118,11 @@ impl SignalSet {
         let hit = state.raised.intersection(mask);
         if hit.is_empty() || always {
             state.observers.try_reserve(1).map_err(|_| AllocError)?;
-            state.observers.push(Registration { mask, key, observer });
+            state.observers.push(Registration {
+                mask,
+                key,
+                observer,
+            });
         }
         Ok(hit)
     }
@@ -121,10 +130,9 @@ impl SignalSet {
     /// Takes a registration back; returns whether it was there.
     pub fn forget(&self, key: ObserverKey, observer: &dyn Observer) -> bool {
         let mut state = self.state.lock();
-        let index = state
-            .observers
-            .iter()
-            .position(|entry| entry.key == key && core::ptr::addr_eq(&raw const *entry.observer, observer));
+        let index = state.observers.iter().position(|entry| {
+            entry.key == key && core::ptr::addr_eq(&raw const *entry.observer, observer)
+        });
         let removed = index.map(|index| state.observers.swap_remove(index));
         drop(state);
         removed.is_some()
@@ -145,7 +153,7 @@ mod tests {
     struct Counter(AtomicU32, bool);
 
     impl Observer for Counter {
-        fn raised(&self, _key: ObserverKey, _signals: Signals) -> Heard {
+        fn raised(&self, _key: ObserverKey, _hit: Signals, _all: Signals) -> Heard {
             self.0.fetch_add(1, Ordering::Relaxed);
             if self.1 { Heard::Stay } else { Heard::Done }
         }
@@ -156,8 +164,12 @@ mod tests {
         let signals = SignalSet::new(Signals::empty());
         let once = Ref::new(Counter(AtomicU32::new(0), false)).unwrap();
         let lasting = Ref::new(Counter(AtomicU32::new(0), true)).unwrap();
-        signals.observe(Signals::READABLE, 1, once.clone().widen(|o| o), false).unwrap();
-        signals.observe(Signals::READABLE, 2, lasting.clone().widen(|o| o), false).unwrap();
+        signals
+            .observe(Signals::READABLE, 1, once.clone().widen(|o| o), false)
+            .unwrap();
+        signals
+            .observe(Signals::READABLE, 2, lasting.clone().widen(|o| o), false)
+            .unwrap();
         signals.update(Signals::empty(), Signals::WRITABLE);
         assert_eq!(lasting.0.load(Ordering::Relaxed), 0);
         for _ in 0..3 {
@@ -175,7 +187,9 @@ mod tests {
         let signals = SignalSet::new(Signals::PEER_CLOSED);
         let observer = Ref::new(Counter(AtomicU32::new(0), true)).unwrap();
         let mask = Signals::PEER_CLOSED | Signals::READABLE;
-        let hit = signals.observe(mask, 0, observer.clone().widen(|o| o), false).unwrap();
+        let hit = signals
+            .observe(mask, 0, observer.clone().widen(|o| o), false)
+            .unwrap();
         assert_eq!(hit, Signals::PEER_CLOSED);
         assert!(!signals.forget(0, &*observer));
     }

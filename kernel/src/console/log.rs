@@ -23,7 +23,10 @@ struct Store {
     written: u64,
 }
 
-static STORE: SpinLock<Store> = SpinLock::new(Store { bytes: [0; LOG_BYTES], written: 0 });
+static STORE: SpinLock<Store> = SpinLock::new(Store {
+    bytes: [0; LOG_BYTES],
+    written: 0,
+});
 static SINK: Once<LogSink> = Once::new();
 
 struct KernelLog;
@@ -49,7 +52,10 @@ struct Line {
 
 impl Line {
     const fn new() -> Self {
-        Line { text: [0; LOG_LINE_BYTES_MAX], len: 0 }
+        Line {
+            text: [0; LOG_LINE_BYTES_MAX],
+            len: 0,
+        }
     }
 
     fn as_str(&self) -> &str {

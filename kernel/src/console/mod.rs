@@ -9,15 +9,10 @@ mod log;
 mod ring;
 pub mod terminal;
 
-pub use self::log::{LogSink, init_log, read_log, set_log_sink, write_emergency, write_from_program};
+pub use self::log::{
+    LogSink, init_log, read_log, set_log_sink, write_emergency, write_from_program,
+};
 pub use ring::Ring;
-
-/// Called once each time a program begins to wait for input after output was written: a
-/// place for breakpoints of tools that measure the time to a prompt.
-#[inline(never)]
-pub fn terminal_idle_mark() {
-    core::hint::black_box(());
-}
 
 /// Where bytes of a console go and come from.
 pub trait SerialDevice: Send + Sync + core::fmt::Debug {

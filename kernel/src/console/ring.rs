@@ -24,7 +24,11 @@ impl Ring {
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(size).map_err(|_| AllocError)?;
         bytes.resize(size, 0);
-        Ok(Ring { bytes, start: 0, len: 0 })
+        Ok(Ring {
+            bytes,
+            start: 0,
+            len: 0,
+        })
     }
 
     fn size(&self) -> usize {
@@ -62,12 +66,18 @@ impl Ring {
     /// Takes the newest byte back.
     pub fn unpush(&mut self) -> Option<u8> {
         self.len = self.len.checked_sub(1)?;
-        self.bytes.get(self.start.wrapping_add(self.len) % self.size()).copied()
+        self.bytes
+            .get(self.start.wrapping_add(self.len) % self.size())
+            .copied()
     }
 
     /// Takes the oldest byte.
     pub fn pop(&mut self) -> Option<u8> {
-        let byte = self.bytes.get(self.start).copied().filter(|_| self.len > 0)?;
+        let byte = self
+            .bytes
+            .get(self.start)
+            .copied()
+            .filter(|_| self.len > 0)?;
         self.consume(1);
         Some(byte)
     }

@@ -108,17 +108,25 @@ pub fn read_machine(blob: &[u8]) -> Result<Machine<'_>, &'static str> {
 }
 
 fn value<'a>(node: &FdtNode<'a>, name: &str) -> Option<&'a [u8]> {
-    node.properties().find(|property| property.name() == name)?.value_as::<&'a [u8]>().ok()
+    node.properties()
+        .find(|property| property.name() == name)?
+        .value_as::<&'a [u8]>()
+        .ok()
 }
 
 fn text<'a>(node: &FdtNode<'a>, name: &str) -> Option<&'a str> {
     let bytes = value(node, name)?;
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    let end = bytes
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(bytes.len());
     core::str::from_utf8(bytes.get(..end)?).ok()
 }
 
 fn cells(bytes: &[u8]) -> impl Iterator<Item = u32> {
-    bytes.chunks_exact(4).filter_map(|cell| Some(u32::from_be_bytes(cell.try_into().ok()?)))
+    bytes
+        .chunks_exact(4)
+        .filter_map(|cell| Some(u32::from_be_bytes(cell.try_into().ok()?)))
 }
 
 /// Register blocks of a node; the root of the `virt` machine counts in two cells.
@@ -131,7 +139,11 @@ fn blocks(bytes: &[u8]) -> impl Iterator<Item = (u64, u64)> {
 
 fn device(node: &FdtNode<'_>) -> Option<Device> {
     let (address, bytes) = blocks(value(node, "reg")?).next()?;
-    Some(Device { address, bytes, interrupt: interrupt(node) })
+    Some(Device {
+        address,
+        bytes,
+        interrupt: interrupt(node),
+    })
 }
 
 /// The GIC binding: type (0 shared, 1 private), number, flags (1 and 2 are edges).
@@ -142,7 +154,10 @@ fn interrupt(node: &FdtNode<'_>) -> Option<Interrupt> {
         _ => 16,
     };
     let number = cells.next()?.checked_add(base)?;
-    Some(Interrupt { number, edge: cells.next()? & 3 != 0 })
+    Some(Interrupt {
+        number,
+        edge: cells.next()? & 3 != 0,
+    })
 }
 
 fn read_chosen<'a>(node: &FdtNode<'a>, arguments: &mut &'a str, seed: &mut &'a [u8]) {
@@ -156,7 +171,10 @@ fn read_chosen<'a>(node: &FdtNode<'a>, arguments: &mut &'a str, seed: &mut &'a [
 
 fn read_cpus(node: &FdtNode<'_>, cpus: &mut [u64; CPUS_MAX]) -> usize {
     let mut count = 0;
-    for cpu in node.children().filter(|child| child.name_without_address() == "cpu") {
+    for cpu in node
+        .children()
+        .filter(|child| child.name_without_address() == "cpu")
+    {
         let affinity = value(&cpu, "reg")
             .map(|bytes| cells(bytes).fold(0, |all, cell| (all << 32) | u64::from(cell)));
         if let (Some(place), Some(affinity)) = (cpus.get_mut(count), affinity) {
@@ -168,9 +186,16 @@ fn read_cpus(node: &FdtNode<'_>, cpus: &mut [u64; CPUS_MAX]) -> usize {
 }
 
 fn read_gic(node: &FdtNode<'_>) -> Option<(u32, Device, Device)> {
-    let version = if text(node, "compatible")?.contains("gic-v3") { 3 } else { 2 };
-    let mut parts = blocks(value(node, "reg")?)
-        .map(|(address, bytes)| Device { address, bytes, interrupt: None });
+    let version = if text(node, "compatible")?.contains("gic-v3") {
+        3
+    } else {
+        2
+    };
+    let mut parts = blocks(value(node, "reg")?).map(|(address, bytes)| Device {
+        address,
+        bytes,
+        interrupt: None,
+    });
     Some((version, parts.next()?, parts.next()?))
 }
 

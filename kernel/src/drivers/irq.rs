@@ -15,14 +15,19 @@ pub trait IrqHandler: Send + Sync {
     fn handle(&self);
 }
 
-static HANDLERS: SpinLock<[Option<(u32, Ref<dyn IrqHandler>)>; HANDLERS_MAX]> =
+/// A driver and the number of its interrupt.
+type Entry = (u32, Ref<dyn IrqHandler>);
+
+static HANDLERS: SpinLock<[Option<Entry>; HANDLERS_MAX]> =
     SpinLock::new([const { None }; HANDLERS_MAX]);
 
 /// Lets a driver hear its interrupt. Returns false where there is no more room.
 pub fn register_irq(interrupt: Interrupt, handler: Ref<dyn IrqHandler>) -> bool {
     {
         let mut handlers = HANDLERS.lock();
-        let Some(place) = handlers.iter_mut().find(|place| place.is_none()) else { return false };
+        let Some(place) = handlers.iter_mut().find(|place| place.is_none()) else {
+            return false;
+        };
         *place = Some((interrupt.number, handler));
     }
     arch::enable_line(interrupt.number, interrupt.edge);

@@ -23,7 +23,9 @@ impl Pl011 {
     /// The port with these registers, which firmware has set up.
     pub fn new(base: u64, bytes: u64) -> Option<Pl011> {
         let registers = mmio::typed::<PL011Registers>(base, bytes)?;
-        Some(Pl011 { uart: SpinLock::new(Uart::new(registers)) })
+        Some(Pl011 {
+            uart: SpinLock::new(Uart::new(registers)),
+        })
     }
 
     /// Lets received bytes interrupt.
@@ -72,7 +74,9 @@ impl SerialDevice for Pl011 {
     }
 
     fn write_blocking(&self, bytes: &[u8]) {
-        let Some(mut uart) = self.uart.try_lock() else { return };
+        let Some(mut uart) = self.uart.try_lock() else {
+            return;
+        };
         for byte in bytes {
             while uart.is_tx_fifo_full() {
                 crate::arch::spin_hint();

@@ -13,7 +13,13 @@ static STACKS: SpinLock<[Option<(KernelStack, KernelStack)>; CPUS_MAX]> =
 
 /// Starts every CPU of the device tree but the one this runs on.
 pub(super) fn start_others(machine: &Machine<'_>) {
-    for (cpu, affinity) in machine.cpus.iter().enumerate().take(machine.cpu_count).skip(1) {
+    for (cpu, affinity) in machine
+        .cpus
+        .iter()
+        .enumerate()
+        .take(machine.cpu_count)
+        .skip(1)
+    {
         let (Ok(first), Ok(emergency)) = (KernelStack::new(), KernelStack::new()) else {
             log::warn!("CPU {cpu} is not started: no memory for its stacks");
             return;
@@ -41,7 +47,10 @@ extern "C" fn secondary() -> ! {
     match sched::start_this_cpu() {
         Ok(never) => match never {},
         Err(_) => {
-            log::warn!("CPU {} stays idle: no memory for its thread", arch::cpu_id());
+            log::warn!(
+                "CPU {} stays idle: no memory for its thread",
+                arch::cpu_id()
+            );
             arch::halt_forever()
         }
     }

@@ -50,4 +50,3 @@ fn open_root(volume: &Ref<MountedVolume>) -> Ref<Directory> {
         Err(error) => refuse(format_args!("the root directory of the disk: {error}")),
     }
 }
-

@@ -6,6 +6,7 @@ mod devices;
 mod disk;
 mod hooks;
 mod options;
+pub mod panic;
 mod program;
 mod serial;
 mod stop;
@@ -61,7 +62,11 @@ pub fn start(info: BootInfo) -> ! {
         machine.cpu_count,
         info.entry_level
     );
-    BOOT.call_once(|| Boot { machine, options, entry_level: info.entry_level });
+    BOOT.call_once(|| Boot {
+        machine,
+        options,
+        entry_level: info.entry_level,
+    });
     match sched::start_boot_cpu(first_thread, 0) {
         Ok(never) => match never {},
         Err(_) => serial::refuse(format_args!("no memory for the first thread")),
@@ -75,7 +80,10 @@ fn init_memory(info: &BootInfo, machine: &Machine<'_>, blob: &[u8]) {
     let image_bytes = image_bytes.saturating_add(arch::image_tail().len() as u64);
     let reserved = [
         (image.phys, image.phys.saturating_add(image_bytes)),
-        (info.device_tree, info.device_tree.saturating_add(blob.len() as u64)),
+        (
+            info.device_tree,
+            info.device_tree.saturating_add(blob.len() as u64),
+        ),
     ];
     arch::extend_boot_map(start, end);
     mm::add_memory(start, end, &reserved).expect("the image fits, so the tables do");
@@ -84,15 +92,23 @@ fn init_memory(info: &BootInfo, machine: &Machine<'_>, blob: &[u8]) {
 
 fn init_interrupts(machine: &Machine<'_>) {
     let Some((version, first, second)) = machine.gic else {
-        serial::refuse(format_args!("the machine has no interrupt controller that is known"));
+        serial::refuse(format_args!(
+            "the machine has no interrupt controller that is known"
+        ));
     };
     let map = |device: drivers::Device| {
         mm::map_device(device.address, device.bytes).expect("device mappings take a few pages")
     };
     let config = if version == 3 {
-        GicConfig::V3 { distributor: map(first), redistributors: map(second) }
+        GicConfig::V3 {
+            distributor: map(first),
+            redistributors: map(second),
+        }
     } else {
-        GicConfig::V2 { distributor: map(first), cpu_interface: map(second) }
+        GicConfig::V2 {
+            distributor: map(first),
+            cpu_interface: map(second),
+        }
     };
     arch::set_hooks(&hooks::HOOKS);
     if let Err(why) = arch::init_gic(config, machine.cpu_count) {
@@ -117,7 +133,12 @@ extern "C" fn first_thread(_argument: u64) -> ! {
     );
     let terminal = serial::open_terminal(&boot.machine, commands.is_some());
     let root = disk::mount_system(&boot.machine);
-    match program::start(boot.machine.boot_arguments, commands.as_deref(), terminal, &root) {
+    match program::start(
+        boot.machine.boot_arguments,
+        commands.as_deref(),
+        terminal,
+        &root,
+    ) {
         Ok(process) => log::info!("{process:?} started"),
         Err(why) => serial::refuse(format_args!("{why}")),
     }

@@ -23,8 +23,11 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) fn parse(words: &str) -> Options {
-        let mut options =
-            Options { log: LogTarget::Serial, verbose: false, semihosting: false };
+        let mut options = Options {
+            log: LogTarget::Serial,
+            verbose: false,
+            semihosting: false,
+        };
         for word in words.split_whitespace() {
             match word {
                 "log=serial" => options.log = LogTarget::Serial,
@@ -51,7 +54,10 @@ mod tests {
     fn the_semihosting_console_needs_semihosting() {
         assert_eq!(Options::parse("log=semihosting").log, LogTarget::None);
         let both = Options::parse("  log=semihosting noaslr exit=semihosting verbose ");
-        assert_eq!((both.log, both.verbose, both.semihosting), (LogTarget::Semihosting, true, true));
+        assert_eq!(
+            (both.log, both.verbose, both.semihosting),
+            (LogTarget::Semihosting, true, true)
+        );
         assert_eq!(Options::parse("").log, LogTarget::Serial);
     }
 }

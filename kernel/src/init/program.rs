@@ -43,9 +43,15 @@ impl Given {
         rights: Rights,
         tag: Tag,
     ) -> Result<(), String> {
-        self.0.try_reserve(1).map_err(|_| String::from("no memory for the first program"))?;
+        self.0
+            .try_reserve(1)
+            .map_err(|_| String::from("no memory for the first program"))?;
         let capability = Capability::new(object, rights);
-        self.0.push(GivenHandle { capability, tag: tag as u32, index: 0 });
+        self.0.push(GivenHandle {
+            capability,
+            tag: tag as u32,
+            index: 0,
+        });
         Ok(())
     }
 }

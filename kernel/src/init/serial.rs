@@ -9,10 +9,10 @@ use crate::console::terminal::Terminal;
 use crate::console::{LogSink, SerialDevice, set_log_sink};
 use crate::drivers::{self, IrqHandler, Machine, Pl011};
 use crate::mm;
-use crate::panic::{PanicSink, set_panic_sink};
 use crate::sync::{Once, Ref};
 
 use super::options::{LogTarget, Options};
+use super::panic::{PanicSink, set_panic_sink};
 
 static SERIAL: Once<Ref<Pl011>> = Once::new();
 static TERMINAL: Once<Ref<Terminal>> = Once::new();
@@ -28,16 +28,26 @@ pub(super) fn init(machine: &Machine<'_>, options: &Options) {
         SERIAL.call_once(|| port);
     }
     OPTIONS.call_once(|| *options);
-    let level = if options.verbose { LevelFilter::Info } else { LevelFilter::Warn };
+    let level = if options.verbose {
+        LevelFilter::Info
+    } else {
+        LevelFilter::Warn
+    };
     let (write, level): (fn(&str), _) = match options.log {
         LogTarget::Serial => (write_serial, level),
         LogTarget::Semihosting => (arch::semihosting_write, level),
         LogTarget::None => (write_nowhere, LevelFilter::Off),
     };
     set_log_sink(LogSink { write, level });
-    let panic_write =
-        if options.semihosting { arch::semihosting_write } else { write_serial as fn(&str) };
-    set_panic_sink(PanicSink { write: panic_write, exit: options.semihosting });
+    let panic_write = if options.semihosting {
+        arch::semihosting_write
+    } else {
+        write_serial as fn(&str)
+    };
+    set_panic_sink(PanicSink {
+        write: panic_write,
+        exit: options.semihosting,
+    });
 }
 
 fn write_nowhere(_text: &str) {}

@@ -85,8 +85,13 @@ impl ChannelEnd {
             inbox: SpinLock::new(VecDeque::new()),
             closed: AtomicBool::new(false),
         };
-        let core = Ref::new(Core { sides: [side(), side()] })?;
-        let first = Ref::new(ChannelEnd { core: core.clone(), second: false })?;
+        let core = Ref::new(Core {
+            sides: [side(), side()],
+        })?;
+        let first = Ref::new(ChannelEnd {
+            core: core.clone(),
+            second: false,
+        })?;
         let second = Ref::new(ChannelEnd { core, second: true })?;
         Ok((first, second))
     }
@@ -115,7 +120,10 @@ impl ChannelEnd {
         // Signals change under the lock of the inbox they speak of, so that they never
         // say what is no longer true.
         if inbox.len() >= CHANNEL_QUEUE_MESSAGES_MAX {
-            self.own().base.signals().update(Signals::WRITABLE, Signals::empty());
+            self.own()
+                .base
+                .signals()
+                .update(Signals::WRITABLE, Signals::empty());
             return Err(SendError::Full(message));
         }
         if inbox.try_reserve(1).is_err() {
@@ -123,9 +131,14 @@ impl ChannelEnd {
         }
         inbox.push_back(message);
         if inbox.len() >= CHANNEL_QUEUE_MESSAGES_MAX {
-            self.own().base.signals().update(Signals::WRITABLE, Signals::empty());
+            self.own()
+                .base
+                .signals()
+                .update(Signals::WRITABLE, Signals::empty());
         }
-        peer.base.signals().update(Signals::empty(), Signals::READABLE);
+        peer.base
+            .signals()
+            .update(Signals::empty(), Signals::READABLE);
         Ok(())
     }
 
@@ -138,7 +151,11 @@ impl ChannelEnd {
         let mut inbox = own.inbox.lock();
         let Some(first) = inbox.front() else {
             let closed = self.peer().closed.load(Ordering::Acquire);
-            return Err(if closed { ReadError::PeerClosed } else { ReadError::Empty });
+            return Err(if closed {
+                ReadError::PeerClosed
+            } else {
+                ReadError::Empty
+            });
         };
         if first.bytes.len() > bytes || first.handles.len() > handles {
             return Err(ReadError::TooSmall {
@@ -148,10 +165,15 @@ impl ChannelEnd {
         }
         let message = inbox.pop_front().ok_or(ReadError::Empty)?;
         if inbox.is_empty() {
-            own.base.signals().update(Signals::READABLE, Signals::empty());
+            own.base
+                .signals()
+                .update(Signals::READABLE, Signals::empty());
         }
         if !self.peer().closed.load(Ordering::Acquire) {
-            self.peer().base.signals().update(Signals::empty(), Signals::WRITABLE);
+            self.peer()
+                .base
+                .signals()
+                .update(Signals::empty(), Signals::WRITABLE);
         }
         Ok(message)
     }
@@ -166,7 +188,9 @@ impl ChannelEnd {
         }
         inbox.push_front(message);
         drop(inbox);
-        own.base.signals().update(Signals::empty(), Signals::READABLE);
+        own.base
+            .signals()
+            .update(Signals::empty(), Signals::READABLE);
     }
 }
 
@@ -230,7 +254,11 @@ mod tests {
     use abi::Rights;
 
     fn message(bytes: &[u8]) -> Message {
-        Message { bytes: bytes.to_vec(), handles: Vec::new(), charge: None }
+        Message {
+            bytes: bytes.to_vec(),
+            handles: Vec::new(),
+            charge: None,
+        }
     }
 
     #[test]
@@ -240,7 +268,13 @@ mod tests {
         a.send(message(b"one")).unwrap();
         a.send(message(b"two")).unwrap();
         assert!(b.base().signals().raised().contains(Signals::READABLE));
-        assert_eq!(b.read(2, 0).unwrap_err(), ReadError::TooSmall { bytes: 3, handles: 0 });
+        assert_eq!(
+            b.read(2, 0).unwrap_err(),
+            ReadError::TooSmall {
+                bytes: 3,
+                handles: 0
+            }
+        );
         assert_eq!(b.read(3, 0).unwrap().bytes, b"one");
         assert_eq!(b.read(3, 0).unwrap().bytes, b"two");
         assert!(!b.base().signals().raised().contains(Signals::READABLE));
@@ -262,15 +296,20 @@ mod tests {
     #[test]
     fn what_was_sent_before_the_close_can_still_be_read() {
         let (a, b) = ChannelEnd::pair().unwrap();
-        let (a_cap, b_cap) =
-            (Capability::new(a.clone(), Rights::all()), Capability::new(b.clone(), Rights::all()));
+        let (a_cap, b_cap) = (
+            Capability::new(a.clone(), Rights::all()),
+            Capability::new(b.clone(), Rights::all()),
+        );
         a.send(message(b"last")).unwrap();
         drop(a_cap);
         assert!(b.base().signals().raised().contains(Signals::PEER_CLOSED));
         assert_eq!(b.read(4, 0).unwrap().bytes, b"last");
         assert_eq!(b.read(4, 0).unwrap_err(), ReadError::PeerClosed);
         drop(b_cap);
-        assert!(matches!(a.send(message(b"x")), Err(SendError::PeerClosed(_))));
+        assert!(matches!(
+            a.send(message(b"x")),
+            Err(SendError::PeerClosed(_))
+        ));
     }
 
     #[test]
@@ -279,8 +318,12 @@ mod tests {
         let mut cap = Capability::new(keep, Rights::all());
         for _ in 0..20_000 {
             let (near, far) = ChannelEnd::pair().unwrap();
-            near.send(Message { bytes: Vec::new(), handles: alloc::vec![cap], charge: None })
-                .unwrap();
+            near.send(Message {
+                bytes: Vec::new(),
+                handles: alloc::vec![cap],
+                charge: None,
+            })
+            .unwrap();
             cap = Capability::new(far, Rights::all());
             outer = near;
         }

@@ -13,7 +13,9 @@ pub struct Event {
 impl Event {
     /// With nothing raised.
     pub fn new() -> Event {
-        Event { base: ObjectBase::new(Signals::empty()) }
+        Event {
+            base: ObjectBase::new(Signals::empty()),
+        }
     }
 
     /// Clears some signals, then raises some.

@@ -17,8 +17,11 @@ struct Bucket {
     waiting: SpinLock<Queue<Thread>>,
 }
 
-static TABLE: [Bucket; BUCKETS] =
-    [const { Bucket { waiting: SpinLock::new(Queue::new()) } }; BUCKETS];
+static TABLE: [Bucket; BUCKETS] = [const {
+    Bucket {
+        waiting: SpinLock::new(Queue::new()),
+    }
+}; BUCKETS];
 
 fn bucket(space: u64, address: u64) -> &'static Bucket {
     let mixed = (space ^ (address >> 2)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -64,7 +67,10 @@ pub fn futex_wait(
     let [of_space, of_address] = thread.wait_tag();
     of_space.store(space, Ordering::Relaxed);
     of_address.store(address, Ordering::Relaxed);
-    if thread.open_wait(WaitTarget::Static(bucket), deadline).is_err() {
+    if thread
+        .open_wait(WaitTarget::Static(bucket), deadline)
+        .is_err()
+    {
         return FutexOutcome::Failed(Error::NoMemory);
     }
     let outcome = {
@@ -90,7 +96,10 @@ pub fn futex_wake(space: u64, address: u64, limit: u64) -> u64 {
     let bucket = bucket(space, address);
     let mut woken = 0;
     while woken < limit {
-        let next = bucket.waiting.lock().pop_if(|thread| is_for(thread, space, address));
+        let next = bucket
+            .waiting
+            .lock()
+            .pop_if(|thread| is_for(thread, space, address));
         let Some(thread) = next else { break };
         if thread.complete_any(None, [0; 3]) {
             woken += 1;

@@ -75,8 +75,13 @@ impl Port {
     /// # Errors
     /// [`AllocError`] where there is no memory.
     pub fn new() -> Result<Port, AllocError> {
-        let core = Ref::new(Core { state: SpinLock::new(State::default()) })?;
-        Ok(Port { base: ObjectBase::new(Signals::empty()), core })
+        let core = Ref::new(Core {
+            state: SpinLock::new(State::default()),
+        })?;
+        Ok(Port {
+            base: ObjectBase::new(Signals::empty()),
+            core,
+        })
     }
 
     /// Adds an object, or replaces the member with this key.
@@ -107,12 +112,20 @@ impl Port {
             if state.members.len() >= PORT_MEMBERS_MAX {
                 return Err(PortError::TooMany);
             }
-            state.members.try_reserve(1).map_err(|_| PortError::NoMemory)?;
+            state
+                .members
+                .try_reserve(1)
+                .map_err(|_| PortError::NoMemory)?;
             let index = state.members.partition_point(|other| other.key < key);
             state.members.insert(index, member.clone());
         }
-        let observer: Ref<dyn Observer> = member.clone().widen(|member| member as *mut dyn Observer);
-        match object.base().signals().observe(mask, registration, observer, true) {
+        let observer: Ref<dyn Observer> =
+            member.clone().widen(|member| member as *mut dyn Observer);
+        match object
+            .base()
+            .signals()
+            .observe(mask, registration, observer, true)
+        {
             Ok(raised) => {
                 if !raised.is_empty() {
                     member.make_ready();
@@ -151,14 +164,25 @@ impl Port {
         // Each ready member is looked at once: those still ready go to the end.
         let rounds = self.core.state.lock().ready.len();
         for _ in 0..rounds {
-            let Some(place) = events.get_mut(count) else { break };
+            let Some(place) = events.get_mut(count) else {
+                break;
+            };
             let next = self.core.state.lock().ready.pop();
             let Some(member) = next else { break };
-            let raised = member.object.base().signals().raised().intersection(member.mask);
+            let raised = member
+                .object
+                .base()
+                .signals()
+                .raised()
+                .intersection(member.mask);
             if raised.is_empty() {
                 continue;
             }
-            *place = PortEvent { key: member.key, signals: raised.bits(), reserved: 0 };
+            *place = PortEvent {
+                key: member.key,
+                signals: raised.bits(),
+                reserved: 0,
+            };
             count += 1;
             // One that became ready in between is in the queue already.
             let _ = self.core.state.lock().ready.push(member);
@@ -203,7 +227,7 @@ impl Member {
 }
 
 impl Observer for Member {
-    fn raised(&self, _key: ObserverKey, _signals: Signals) -> Heard {
+    fn raised(&self, _key: ObserverKey, _hit: Signals, _all: Signals) -> Heard {
         self.make_ready();
         Heard::Stay
     }
@@ -229,7 +253,10 @@ impl KernelObject for Port {
     fn on_last_handle(&self) {
         let (members, ready) = {
             let mut state = self.core.state.lock();
-            (core::mem::take(&mut state.members), core::mem::take(&mut state.ready))
+            (
+                core::mem::take(&mut state.members),
+                core::mem::take(&mut state.ready),
+            )
         };
         drop(ready);
         for member in members {

@@ -121,7 +121,9 @@ impl AddressSpace {
     /// # Errors
     /// [`MapError::NoMemory`] or [`MapError::LimitReached`].
     pub fn new(account: Ref<Account>) -> Result<AddressSpace, MapError> {
-        account.charge(Resource::Tables, 1).map_err(|_| MapError::LimitReached)?;
+        account
+            .charge(Resource::Tables, 1)
+            .map_err(|_| MapError::LimitReached)?;
         let table = match PageTable::new(Purpose::Tables) {
             Ok(table) => table,
             Err(error) => {
@@ -130,8 +132,16 @@ impl AddressSpace {
             }
         };
         let root = table.root();
-        let inner = SpinLock::new(Inner { list: VmaList::default(), table });
-        Ok(AddressSpace { inner, root, asid: Asid::default(), account })
+        let inner = SpinLock::new(Inner {
+            list: VmaList::default(),
+            table,
+        });
+        Ok(AddressSpace {
+            inner,
+            root,
+            asid: Asid::default(),
+            account,
+        })
     }
 
     /// Value for `TTBR0_EL1`.
@@ -176,7 +186,11 @@ impl AddressSpace {
         }
         if request.fixed {
             let inside = user_range(wanted, request.bytes).is_some();
-            return Err(if inside { MapError::Taken } else { MapError::Invalid });
+            return Err(if inside {
+                MapError::Taken
+            } else {
+                MapError::Invalid
+            });
         }
         inner
             .list
@@ -282,7 +296,9 @@ impl AddressSpace {
     }
 
     pub(super) fn charge_page(&self) -> Result<(), FaultError> {
-        self.account.charge(Resource::Pages, 1).map_err(|_| FaultError::NoMemory)
+        self.account
+            .charge(Resource::Pages, 1)
+            .map_err(|_| FaultError::NoMemory)
     }
 
     pub(super) fn uncharge_page(&self) {
@@ -302,7 +318,8 @@ impl AddressSpace {
             .map_err(|_| FaultError::NoMemory)?;
         let result = table.set(address, descriptor);
         let used = table.table_pages() - before;
-        self.account.uncharge(Resource::Tables, TABLES_PER_PAGE - used);
+        self.account
+            .uncharge(Resource::Tables, TABLES_PER_PAGE - used);
         result.map_err(|_| FaultError::NoMemory)
     }
 
@@ -347,7 +364,8 @@ impl Drop for AddressSpace {
     fn drop(&mut self) {
         let mut inner = self.inner.lock();
         self.drop_pages(&mut inner.table, 0, abi::USER_END);
-        self.account.uncharge(Resource::Tables, inner.table.table_pages());
+        self.account
+            .uncharge(Resource::Tables, inner.table.table_pages());
     }
 }
 
@@ -360,7 +378,14 @@ mod tests {
     const RW: PageFlags = PageFlags::WRITE;
 
     fn request(bytes: u64, backing: Backing) -> MapRequest {
-        MapRequest { placement: 0, fixed: false, bytes, flags: RW, most: RW, backing }
+        MapRequest {
+            placement: 0,
+            fixed: false,
+            bytes,
+            flags: RW,
+            most: RW,
+            backing,
+        }
     }
 
     fn entry(space: &AddressSpace, address: u64) -> Descriptor {
@@ -380,13 +405,19 @@ mod tests {
                 assert!(entry(&space, at + page * PAGE).flags().contains(RW));
             }
             assert_eq!(account.used(Resource::Pages), 4);
-            assert_eq!(space.fault(at + (1 << 30), Access::Read), Err(FaultError::Denied));
+            assert_eq!(
+                space.fault(at + (1 << 30), Access::Read),
+                Err(FaultError::Denied)
+            );
             assert_eq!(space.fault(at, Access::Execute), Err(FaultError::Denied));
             space.unmap(at, 1 << 30).unwrap();
             assert_eq!(account.used(Resource::Pages), 0);
             drop(space);
             assert_eq!(account.used(Resource::Tables), 0);
-            assert!(before - crate::mm::free_frames() <= 4, "only spare slabs stay");
+            assert!(
+                before - crate::mm::free_frames() <= 4,
+                "only spare slabs stay"
+            );
         });
     }
 
@@ -397,8 +428,12 @@ mod tests {
             let space = AddressSpace::new(account.clone()).unwrap();
             let pages = Ref::new(MemoryPages::anonymous(2 * PAGE)).unwrap();
             pages.page(0).unwrap().write(0, b"first");
-            let backing =
-                Backing::Memory { pages: pages.clone(), first: 0, bytes: 2 * PAGE, private: true };
+            let backing = Backing::Memory {
+                pages: pages.clone(),
+                first: 0,
+                bytes: 2 * PAGE,
+                private: true,
+            };
             let at = space.map(request(2 * PAGE, backing)).unwrap();
             space.fault(at, Access::Read).unwrap();
             let shared = entry(&space, at);
@@ -420,7 +455,12 @@ mod tests {
             let space = AddressSpace::new(account).unwrap();
             let pages = Ref::new(MemoryPages::anonymous(PAGE)).unwrap();
             pages.page(0).unwrap().write(0, &[9; 16]);
-            let backing = Backing::Memory { pages, first: 0, bytes: 10, private: true };
+            let backing = Backing::Memory {
+                pages,
+                first: 0,
+                bytes: 10,
+                private: true,
+            };
             let at = space.map(request(PAGE, backing)).unwrap();
             space.fault(at, Access::Read).unwrap();
             let frame = Frame::from_address(entry(&space, at).address());
@@ -441,7 +481,10 @@ mod tests {
             let at = space.map(request(4 * PAGE, Backing::Anonymous)).unwrap();
             space.fault(at, Access::Write).unwrap();
             space.fault(at + PAGE, Access::Write).unwrap();
-            assert_eq!(space.fault(at + 2 * PAGE, Access::Write), Err(FaultError::NoMemory));
+            assert_eq!(
+                space.fault(at + 2 * PAGE, Access::Write),
+                Err(FaultError::NoMemory)
+            );
             space.unmap(at, PAGE).unwrap();
             space.fault(at + 2 * PAGE, Access::Write).unwrap();
         });

@@ -46,7 +46,8 @@ impl Asid {
         let number = *next;
         *next += 1;
         let generation = GENERATION.load(Ordering::Relaxed);
-        self.value.store((generation << BITS) | number, Ordering::Relaxed);
+        self.value
+            .store((generation << BITS) | number, Ordering::Relaxed);
         number as u16
     }
 }

@@ -13,7 +13,10 @@ pub struct BlockMap {
 
 impl BlockMap {
     /// No page is free.
-    pub const FULL: BlockMap = BlockMap { words: [0; BLOCK_PAGES / 64], free: 0 };
+    pub const FULL: BlockMap = BlockMap {
+        words: [0; BLOCK_PAGES / 64],
+        free: 0,
+    };
 
     /// Number of free pages.
     pub const fn free(&self) -> usize {
@@ -29,7 +32,11 @@ impl BlockMap {
     /// Takes `1 << order` pages at a multiple of their number; returns the first.
     pub fn take(&mut self, order: u32) -> Option<usize> {
         let pages = 1usize.checked_shl(order).filter(|pages| *pages <= 64)?;
-        let run = if pages == 64 { u64::MAX } else { (1 << pages) - 1 };
+        let run = if pages == 64 {
+            u64::MAX
+        } else {
+            (1 << pages) - 1
+        };
         for (index, word) in self.words.iter_mut().enumerate() {
             if let Some(bit) = aligned_run(*word, order) {
                 *word &= !(run << bit);
@@ -45,8 +52,14 @@ impl BlockMap {
     /// Returns false, and changes nothing, where one of them is free already.
     pub fn give(&mut self, first: usize, order: u32) -> bool {
         let pages = 1usize << order;
-        let run = if pages == 64 { u64::MAX } else { (1 << pages) - 1 };
-        let Some(word) = self.words.get_mut(first / 64) else { return false };
+        let run = if pages == 64 {
+            u64::MAX
+        } else {
+            (1 << pages) - 1
+        };
+        let Some(word) = self.words.get_mut(first / 64) else {
+            return false;
+        };
         let bits = run << (first % 64);
         if *word & bits != 0 {
             return false;

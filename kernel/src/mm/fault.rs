@@ -30,7 +30,11 @@ fn allowed(vma: &Vma, access: Access) -> bool {
 /// write permission, so that shared pages stay unwritten until they are copied.
 pub(super) fn reprotected(old: Descriptor, flags: PageFlags) -> Descriptor {
     let writable = flags.contains(PageFlags::WRITE) && old.flags().contains(PageFlags::WRITE);
-    let kept = if writable { flags } else { flags.difference(PageFlags::WRITE) };
+    let kept = if writable {
+        flags
+    } else {
+        flags.difference(PageFlags::WRITE)
+    };
     let page = Descriptor::page(old.address(), MemoryType::Normal, kept);
     Descriptor(page.0 | (old.0 & CHARGED))
 }
@@ -60,7 +64,12 @@ pub(super) fn step(
             let frame = fresh(space, || Frame::zeroed(Purpose::User))?;
             install(space, inner, page, frame, vma.flags, CHARGED)
         }
-        Backing::Memory { pages, first, bytes, private } => {
+        Backing::Memory {
+            pages,
+            first,
+            bytes,
+            private,
+        } => {
             let skipped = page - vma.start;
             let number = first + skipped / PAGE;
             let shown = bytes.saturating_sub(skipped);
@@ -69,7 +78,10 @@ pub(super) fn step(
                 return install(space, inner, page, frame, vma.flags, CHARGED);
             }
             let Some(shared) = pages.present_page(number)? else {
-                return Ok(Step::Fill { pages: pages.clone(), page: number });
+                return Ok(Step::Fill {
+                    pages: pages.clone(),
+                    page: number,
+                });
             };
             if !private {
                 let flags = shared_flags(pages, &vma, number, access);
@@ -102,12 +114,11 @@ fn zero_from(frame: &Frame, from: usize) {
 }
 
 /// Takes a page of the space's own, charged.
-fn fresh(
-    space: &AddressSpace,
-    take: impl FnOnce() -> Option<Frame>,
-) -> Result<Frame, FaultError> {
+fn fresh(space: &AddressSpace, take: impl FnOnce() -> Option<Frame>) -> Result<Frame, FaultError> {
     space.charge_page()?;
-    take().ok_or(FaultError::NoMemory).inspect_err(|_| space.uncharge_page())
+    take()
+        .ok_or(FaultError::NoMemory)
+        .inspect_err(|_| space.uncharge_page())
 }
 
 /// Enters a page where there was none.
@@ -148,7 +159,13 @@ fn unshare(
     old: Descriptor,
 ) -> Result<Step, FaultError> {
     let charged = old.0 & CHARGED;
-    if let Backing::Memory { pages, first, private: false, .. } = &vma.backing {
+    if let Backing::Memory {
+        pages,
+        first,
+        private: false,
+        ..
+    } = &vma.backing
+    {
         pages.mark_dirty(first + (page - vma.start) / PAGE);
         return rewrite(space, inner, page, old.address(), vma.flags, charged);
     }

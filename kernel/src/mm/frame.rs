@@ -81,7 +81,9 @@ impl Pool {
 
     fn list(&mut self, index: u32) {
         let head = self.partial;
-        let Some(block) = self.block(index) else { return };
+        let Some(block) = self.block(index) else {
+            return;
+        };
         if core::mem::replace(&mut block.listed, true) {
             return;
         }
@@ -93,7 +95,9 @@ impl Pool {
     }
 
     fn unlist(&mut self, index: u32) {
-        let Some(block) = self.block(index) else { return };
+        let Some(block) = self.block(index) else {
+            return;
+        };
         if !core::mem::replace(&mut block.listed, false) {
             return;
         }
@@ -118,9 +122,27 @@ impl Pool {
         Some(virt_to_phys(place.as_ptr()))
     }
 
+    /// Gives whole blocks to the buddy system for the first time.
+    fn add_blocks(&mut self, start: u64, end: u64) {
+        if start >= end {
+            return;
+        }
+        self.free += (end - start) / PAGE;
+        let place = phys_to_virt(start) as usize;
+        // SAFETY: free, mapped memory that is given to the buddy system once.
+        unsafe {
+            self.buddies
+                .add_to_heap(place, place + (end - start) as usize)
+        };
+    }
+
     fn give_blocks(&mut self, address: u64, count: usize) {
-        let Some(layout) = Self::layout(count) else { return };
-        let Some(place) = NonNull::new(phys_to_virt(address)) else { return };
+        let Some(layout) = Self::layout(count) else {
+            return;
+        };
+        let Some(place) = NonNull::new(phys_to_virt(address)) else {
+            return;
+        };
         self.free += (count.next_power_of_two() * BLOCK_PAGES) as u64;
         // SAFETY: the blocks were taken with this layout, or are given for the first
         // time at boot; nobody uses them any more.
@@ -152,8 +174,13 @@ impl Pool {
         let offset = address - self.start;
         let index = (offset / BLOCK_BYTES) as u32;
         let page = (offset % BLOCK_BYTES / PAGE) as usize;
-        let Some(block) = self.block(index) else { return };
-        assert!(block.map.give(page, order), "physical page {address:#x} freed twice");
+        let Some(block) = self.block(index) else {
+            return;
+        };
+        assert!(
+            block.map.give(page, order),
+            "physical page {address:#x} freed twice"
+        );
         let whole = block.map.free() == BLOCK_PAGES;
         self.free += 1 << order;
         if whole {
@@ -205,22 +232,28 @@ pub fn add_memory(start: u64, end: u64, reserved: &[(u64, u64)]) -> Result<(), &
             core::slice::from_raw_parts(states.cast_const(), pages),
         )
     };
-    let mut pool =
-        Pool { buddies: Heap::empty(), blocks, partial: NO_BLOCK, start, free: 0 };
+    let mut pool = Pool {
+        buddies: Heap::empty(),
+        blocks,
+        partial: NO_BLOCK,
+        start,
+        free: 0,
+    };
     let taken = |from: u64, to: u64| {
         let overlaps = |range: &(u64, u64)| range.0 < to && from < range.1;
         overlaps(&tables) || reserved.iter().any(overlaps)
     };
-    for index in (0..block_count).rev() {
+    // Neighbouring blocks are given together: the buddy system then keeps them as few
+    // large ones, and touches one page of each.
+    let mut run = start;
+    for index in 0..block_count {
         let from = start + index as u64 * BLOCK_BYTES;
         let to = from + BLOCK_BYTES;
         if to <= end && !taken(from, to) {
-            pool.free += BLOCK_PAGES as u64;
-            let place = phys_to_virt(from) as usize;
-            // SAFETY: free, mapped memory that is given to the buddy system once.
-            unsafe { pool.buddies.add_to_heap(place, place + BLOCK_BYTES as usize) };
             continue;
         }
+        pool.add_blocks(run, from);
+        run = to;
         let mut page = from;
         while page < to.min(end) {
             if !taken(page, page + PAGE) {
@@ -229,6 +262,7 @@ pub fn add_memory(start: u64, end: u64, reserved: &[(u64, u64)]) -> Result<(), &
             page += PAGE;
         }
     }
+    pool.add_blocks(run, start + block_count as u64 * BLOCK_BYTES);
     TOTAL.store(pages as u64, Ordering::Relaxed);
     KERNEL.store(pages as u64 - pool.free, Ordering::Relaxed);
     FRAMES.call_once(|| Frames { start, states });
@@ -238,8 +272,9 @@ pub fn add_memory(start: u64, end: u64, reserved: &[(u64, u64)]) -> Result<(), &
 
 fn find_gap(from: u64, end: u64, bytes: u64, reserved: &[(u64, u64)]) -> Option<u64> {
     let mut place = from.next_multiple_of(PAGE);
-    while let Some(blocking) =
-        reserved.iter().find(|range| range.0 < place + bytes && place < range.1)
+    while let Some(blocking) = reserved
+        .iter()
+        .find(|range| range.0 < place + bytes && place < range.1)
     {
         place = blocking.1.next_multiple_of(PAGE);
     }
@@ -301,10 +336,15 @@ pub struct MemoryUse {
 /// How physical memory is used just now.
 pub fn memory_use() -> MemoryUse {
     let mut used = core::array::from_fn(|purpose| {
-        USED.get(purpose).map_or(0, |count| count.load(Ordering::Relaxed))
+        USED.get(purpose)
+            .map_or(0, |count| count.load(Ordering::Relaxed))
     });
     used[Purpose::Kernel as usize] += KERNEL.load(Ordering::Relaxed);
-    MemoryUse { total: TOTAL.load(Ordering::Relaxed), free: free_frames(), used }
+    MemoryUse {
+        total: TOTAL.load(Ordering::Relaxed),
+        free: free_frames(),
+        used,
+    }
 }
 
 /// A counted reference to one page; the last one returns it.
@@ -349,9 +389,14 @@ impl Frame {
     pub fn share(&self) -> Frame {
         if let Some(state) = state(self.address) {
             let before = state.fetch_add(1, Ordering::Relaxed);
-            assert!(before & COUNT_MASK < COUNT_MASK - 1, "too many references to a page");
+            assert!(
+                before & COUNT_MASK < COUNT_MASK - 1,
+                "too many references to a page"
+            );
         }
-        Frame { address: self.address }
+        Frame {
+            address: self.address,
+        }
     }
 
     /// Whether this is the only reference.
@@ -373,7 +418,10 @@ impl Frame {
 
     /// Copies bytes into the page.
     pub fn write(&self, offset: usize, bytes: &[u8]) {
-        assert!(offset + bytes.len() <= PAGE as usize, "write beyond the page");
+        assert!(
+            offset + bytes.len() <= PAGE as usize,
+            "write beyond the page"
+        );
         // SAFETY: as in `read`.
         unsafe {
             phys_to_virt(self.address)
@@ -396,9 +444,8 @@ impl Frame {
     pub(super) fn copy_to_user(&self, offset: usize, target: u64, bytes: usize) -> usize {
         assert!(offset + bytes <= PAGE as usize, "copy beyond the page");
         // SAFETY: as in `copy_from_user`.
-        let source = unsafe {
-            core::slice::from_raw_parts(phys_to_virt(self.address).add(offset), bytes)
-        };
+        let source =
+            unsafe { core::slice::from_raw_parts(phys_to_virt(self.address).add(offset), bytes) };
         crate::arch::copy_to_user(target, source)
     }
 
@@ -423,9 +470,15 @@ fn state(address: u64) -> Option<&'static AtomicU32> {
 
 impl Drop for Frame {
     fn drop(&mut self) {
-        let Some(state) = state(self.address) else { return };
+        let Some(state) = state(self.address) else {
+            return;
+        };
         let before = state.fetch_sub(1, Ordering::AcqRel);
-        assert!(before & COUNT_MASK != 0, "page {:#x} returned twice", self.address);
+        assert!(
+            before & COUNT_MASK != 0,
+            "page {:#x} returned twice",
+            self.address
+        );
         if before & COUNT_MASK == 1 {
             give_pages(self.address, 0, purpose_of(before));
         }

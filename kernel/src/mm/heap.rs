@@ -68,8 +68,12 @@ struct Class {
 // SAFETY: the slabs belong to the class and are only touched under its lock.
 unsafe impl Send for Class {}
 
-static SLABS: [SpinLock<Class>; CLASSES.len()] =
-    [const { SpinLock::new(Class { partial: null_mut(), spare: null_mut() }) }; CLASSES.len()];
+static SLABS: [SpinLock<Class>; CLASSES.len()] = [const {
+    SpinLock::new(Class {
+        partial: null_mut(),
+        spare: null_mut(),
+    })
+}; CLASSES.len()];
 
 fn slab_bytes(class: usize) -> usize {
     PAGE << CLASSES[class].1
@@ -125,7 +129,14 @@ impl Class {
             }
         }
         // SAFETY: the header lies at the start of the run, which is page aligned.
-        unsafe { slab.write(Slab { free, used: 0, previous: null_mut(), next: null_mut() }) };
+        unsafe {
+            slab.write(Slab {
+                free,
+                used: 0,
+                previous: null_mut(),
+                next: null_mut(),
+            })
+        };
         Some(slab)
     }
 
@@ -180,11 +191,18 @@ fn class_of(layout: &Layout) -> Option<usize> {
     if size > LARGEST || layout.align() > 16 {
         return None;
     }
-    CLASS_OF.get(size.div_ceil(16)).map(|class| usize::from(*class))
+    CLASS_OF
+        .get(size.div_ceil(16))
+        .map(|class| usize::from(*class))
 }
 
 fn order_of(layout: &Layout) -> u32 {
-    layout.size().max(layout.align()).div_ceil(PAGE).next_power_of_two().trailing_zeros()
+    layout
+        .size()
+        .max(layout.align())
+        .div_ceil(PAGE)
+        .next_power_of_two()
+        .trailing_zeros()
 }
 
 /// The kernel's global allocator.
@@ -196,11 +214,11 @@ pub struct KernelHeap;
 unsafe impl GlobalAlloc for KernelHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match class_of(&layout) {
-            Some(class) => {
-                SLABS[class].lock().alloc(class).map_or(null_mut(), NonNull::as_ptr)
-            }
-            None => take_pages(order_of(&layout), Purpose::Heap)
-                .map_or(null_mut(), phys_to_virt),
+            Some(class) => SLABS[class]
+                .lock()
+                .alloc(class)
+                .map_or(null_mut(), NonNull::as_ptr),
+            None => take_pages(order_of(&layout), Purpose::Heap).map_or(null_mut(), phys_to_virt),
         }
     }
 
@@ -252,7 +270,7 @@ mod tests {
                 // SAFETY: the layout has a size, and the block is filled within it.
                 unsafe {
                     let block = KernelHeap.alloc(layout);
-                    assert!(!block.is_null() && block as usize % 16 == 0);
+                    assert!(!block.is_null() && (block as usize).is_multiple_of(16));
                     block.write_bytes(step as u8, layout.size());
                     live.push((block, layout, step as u8));
                 }

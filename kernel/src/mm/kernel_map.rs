@@ -77,8 +77,15 @@ fn map_ram(
         } else {
             for page in (at..at + BLOCK).step_by(PAGE as usize) {
                 let inside = (constant.0..constant.1).contains(&page);
-                let flags = if inside { PageFlags::empty() } else { PageFlags::WRITE };
-                table.set(page + PHYS_MAP_BASE, Descriptor::page(page, MemoryType::Normal, flags))?;
+                let flags = if inside {
+                    PageFlags::empty()
+                } else {
+                    PageFlags::WRITE
+                };
+                table.set(
+                    page + PHYS_MAP_BASE,
+                    Descriptor::page(page, MemoryType::Normal, flags),
+                )?;
             }
             at += BLOCK;
         }

@@ -75,7 +75,11 @@ impl MemoryPages {
     }
 
     fn purpose(&self) -> Purpose {
-        if self.source.is_some() { Purpose::Cache } else { Purpose::User }
+        if self.source.is_some() {
+            Purpose::Cache
+        } else {
+            Purpose::User
+        }
     }
 
     /// Size in bytes.
@@ -153,7 +157,9 @@ impl MemoryPages {
 
     /// Reads `page` and some that follow it.
     fn fill(&self, page: u64) -> Result<(), SourceError> {
-        let Some(source) = &self.source else { return Ok(()) };
+        let Some(source) = &self.source else {
+            return Ok(());
+        };
         let last = self.bytes().div_ceil(PAGE);
         let mut run = READ_RUN_PAGES.min(last.saturating_sub(page));
         {
@@ -164,7 +170,9 @@ impl MemoryPages {
         }
         let mut buffer = Vec::new();
         let bytes = (run * PAGE) as usize;
-        buffer.try_reserve_exact(bytes).map_err(|_| SourceError::NoMemory)?;
+        buffer
+            .try_reserve_exact(bytes)
+            .map_err(|_| SourceError::NoMemory)?;
         buffer.resize(bytes, 0);
         source.fill(page, &mut buffer)?;
         for (number, contents) in (page..).zip(buffer.chunks_exact(PAGE as usize)) {
@@ -191,7 +199,9 @@ impl MemoryPages {
     /// Marks a page as different from the source; returns whether it was not before.
     pub fn mark_dirty(&self, page: u64) -> bool {
         let mut pages = self.pages.lock();
-        let Some(slot) = pages.get(page) else { return false };
+        let Some(slot) = pages.get(page) else {
+            return false;
+        };
         let newly = !core::mem::replace(&mut slot.dirty, true);
         if newly {
             self.dirty.fetch_add(1, Ordering::Relaxed);
@@ -219,7 +229,8 @@ impl MemoryPages {
 
     /// This page, if it is dirty; it counts as clean from here on.
     pub fn take_dirty_page(&self, page: u64) -> Option<Frame> {
-        self.take_dirty_below(page, page.saturating_add(1)).map(|(_, frame)| frame)
+        self.take_dirty_below(page, page.saturating_add(1))
+            .map(|(_, frame)| frame)
     }
 
     /// Counts the dirty pages anew, after some were dropped; returns their number.
@@ -237,7 +248,9 @@ impl MemoryPages {
     /// Drops the clean pages that nobody else holds.
     pub fn drop_clean(&self) {
         if self.source.is_some() {
-            self.pages.lock().retain_not(&mut |slot| !slot.dirty && slot.frame.is_exclusive());
+            self.pages
+                .lock()
+                .retain_not(&mut |slot| !slot.dirty && slot.frame.is_exclusive());
         }
     }
 }

@@ -45,7 +45,9 @@ pub(crate) mod tests {
 
     /// Runs a test alone with the host's pretended physical memory.
     pub(crate) fn with_memory(test: impl FnOnce()) {
-        let mut ready = MEMORY.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut ready = MEMORY
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         if !*ready {
             super::add_memory(0x4000_0000, 0x4400_0000, &[(0x4000_0000, 0x4010_0000)]).unwrap();
             *ready = true;

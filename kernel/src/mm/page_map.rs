@@ -32,7 +32,10 @@ struct Node {
 
 impl Node {
     fn boxed() -> Result<Box<Node>, AllocError> {
-        try_box(Node { entries: [const { Entry::Empty }; FANOUT], used: 0 })
+        try_box(Node {
+            entries: [const { Entry::Empty }; FANOUT],
+            used: 0,
+        })
     }
 
     fn entry(&mut self, page: u64, level: u32) -> &mut Entry {
@@ -106,7 +109,10 @@ impl PageMap {
             };
         }
         if matches!(node.entry(page, 0), Entry::Empty) {
-            *node.entry(page, 0) = Entry::Page(Slot { frame, dirty: false });
+            *node.entry(page, 0) = Entry::Page(Slot {
+                frame,
+                dirty: false,
+            });
             node.used += 1;
             self.pages += 1;
         }
@@ -142,12 +148,7 @@ impl PageMap {
     }
 }
 
-fn next_dirty(
-    node: &mut Node,
-    level: u32,
-    base: u64,
-    from: u64,
-) -> Option<(u64, &mut Slot)> {
+fn next_dirty(node: &mut Node, level: u32, base: u64, from: u64) -> Option<(u64, &mut Slot)> {
     for (index, entry) in node.entries.iter_mut().enumerate() {
         let first = base + ((index as u64) << (BITS * level));
         let last = first + ((1u64 << (BITS * level)) - 1);
@@ -231,7 +232,10 @@ mod tests {
             map.truncate(0);
             assert_eq!(map.len(), 0);
             drop(map);
-            assert!(before - crate::mm::free_frames() <= 8, "only spare slabs stay");
+            assert!(
+                before - crate::mm::free_frames() <= 8,
+                "only spare slabs stay"
+            );
         });
     }
 }

@@ -47,7 +47,11 @@ impl PageTable {
     /// An empty tree.
     pub(super) fn new(purpose: Purpose) -> Result<Self, NoTable> {
         let root = Frame::zeroed(purpose).ok_or(NoTable)?.into_address();
-        Ok(PageTable { root, purpose, tables: 0 })
+        Ok(PageTable {
+            root,
+            purpose,
+            tables: 0,
+        })
     }
 
     /// Physical address of the root.

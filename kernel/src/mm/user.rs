@@ -1,4 +1,4 @@
-//! Memory of programs as the kernel sees it: ranges that a caller alleges to be there.
+//! Memory of programs: ranges that a caller alleges to be there.
 //!
 //! Nothing else reaches user memory. A copy checks the range against user space, moves
 //! each byte once with the program's own permissions, and has missing pages brought in.
@@ -25,7 +25,9 @@ pub enum CopyError {
 const ATTEMPTS_MAX: u32 = 8;
 
 fn check_range(address: u64, bytes: usize) -> Result<(), CopyError> {
-    let end = u64::try_from(bytes).ok().and_then(|bytes| address.checked_add(bytes));
+    let end = u64::try_from(bytes)
+        .ok()
+        .and_then(|bytes| address.checked_add(bytes));
     match end {
         Some(end) if address >= abi::USER_START && end <= abi::USER_END => Ok(()),
         _ if bytes == 0 => Ok(()),
@@ -55,7 +57,9 @@ fn retry(
         if attempts > ATTEMPTS_MAX {
             return Err(CopyError::Fault);
         }
-        space.fault(address + done as u64, access).map_err(|_| CopyError::Fault)?;
+        space
+            .fault(address + done as u64, access)
+            .map_err(|_| CopyError::Fault)?;
     }
     Ok(())
 }
@@ -71,7 +75,11 @@ pub struct UserReader<'s> {
 impl<'s> UserReader<'s> {
     /// The `len` bytes at `address`; nothing is checked yet.
     pub fn new(space: &'s AddressSpace, address: u64, len: usize) -> Self {
-        UserReader { space, address, len }
+        UserReader {
+            space,
+            address,
+            len,
+        }
     }
 
     /// Length in bytes.
@@ -93,7 +101,10 @@ impl<'s> UserReader<'s> {
         if end > self.len {
             return Err(CopyError::Fault);
         }
-        let start = self.address.checked_add(offset as u64).ok_or(CopyError::Fault)?;
+        let start = self
+            .address
+            .checked_add(offset as u64)
+            .ok_or(CopyError::Fault)?;
         let bytes = out.len();
         retry(self.space, start, bytes, Access::Read, |done| {
             let rest = out.get_mut(done..).unwrap_or(&mut []);
@@ -111,7 +122,9 @@ impl<'s> UserReader<'s> {
         }
         check_range(self.address, self.len)?;
         let mut bytes = Vec::new();
-        bytes.try_reserve_exact(self.len).map_err(|_| CopyError::NoMemory)?;
+        bytes
+            .try_reserve_exact(self.len)
+            .map_err(|_| CopyError::NoMemory)?;
         bytes.resize(self.len, 0);
         self.copy_to(0, &mut bytes)?;
         Ok(bytes)
@@ -128,7 +141,10 @@ impl<'s> UserReader<'s> {
         at: usize,
         bytes: usize,
     ) -> Result<(), CopyError> {
-        let start = self.address.checked_add(offset as u64).ok_or(CopyError::Fault)?;
+        let start = self
+            .address
+            .checked_add(offset as u64)
+            .ok_or(CopyError::Fault)?;
         retry(self.space, start, bytes, Access::Read, |done| {
             frame.copy_from_user(at + done, start + done as u64, bytes - done)
         })
@@ -146,7 +162,11 @@ pub struct UserWriter<'s> {
 impl<'s> UserWriter<'s> {
     /// The `len` bytes at `address`; nothing is checked yet.
     pub fn new(space: &'s AddressSpace, address: u64, len: usize) -> Self {
-        UserWriter { space, address, len }
+        UserWriter {
+            space,
+            address,
+            len,
+        }
     }
 
     /// Length in bytes.
@@ -168,7 +188,10 @@ impl<'s> UserWriter<'s> {
         if end > self.len {
             return Err(CopyError::Fault);
         }
-        let start = self.address.checked_add(offset as u64).ok_or(CopyError::Fault)?;
+        let start = self
+            .address
+            .checked_add(offset as u64)
+            .ok_or(CopyError::Fault)?;
         retry(self.space, start, bytes.len(), Access::Write, |done| {
             arch::copy_to_user(start + done as u64, bytes.get(done..).unwrap_or(&[]))
         })
@@ -185,7 +208,10 @@ impl<'s> UserWriter<'s> {
         at: usize,
         bytes: usize,
     ) -> Result<(), CopyError> {
-        let start = self.address.checked_add(offset as u64).ok_or(CopyError::Fault)?;
+        let start = self
+            .address
+            .checked_add(offset as u64)
+            .ok_or(CopyError::Fault)?;
         retry(self.space, start, bytes, Access::Write, |done| {
             frame.copy_to_user(at + done, start + done as u64, bytes - done)
         })
@@ -202,7 +228,9 @@ pub fn load_user_u32(space: &AddressSpace, address: u64) -> Result<u32, CopyErro
         if let Some(value) = arch::load_user_u32(address) {
             return Ok(value);
         }
-        space.fault(address, Access::Read).map_err(|_| CopyError::Fault)?;
+        space
+            .fault(address, Access::Read)
+            .map_err(|_| CopyError::Fault)?;
     }
     Err(CopyError::Fault)
 }
@@ -226,7 +254,11 @@ mod tests {
             (0xffff_8000_0000_0000, 8, false),
             (abi::USER_START, usize::MAX, false),
         ] {
-            assert_eq!(check_range(address, bytes).is_ok(), ok, "{address:#x} {bytes}");
+            assert_eq!(
+                check_range(address, bytes).is_ok(),
+                ok,
+                "{address:#x} {bytes}"
+            );
         }
     }
 }

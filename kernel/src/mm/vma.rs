@@ -199,7 +199,13 @@ mod tests {
     const RO: PageFlags = PageFlags::USER;
 
     fn vma(start: u64, end: u64, flags: PageFlags) -> Vma {
-        Vma { start, end, flags, most: RW, backing: Backing::Anonymous }
+        Vma {
+            start,
+            end,
+            flags,
+            most: RW,
+            backing: Backing::Anonymous,
+        }
     }
 
     fn ranges(list: &VmaList) -> Vec<(u64, u64, bool)> {
@@ -216,7 +222,10 @@ mod tests {
         list.insert(vma(0x3000, 0x8000, RW)).unwrap();
         assert_eq!(ranges(&list), [(0x1000, 0x8000, true)]);
         list.remove(0x2000, 0x3000).unwrap();
-        assert_eq!(ranges(&list), [(0x1000, 0x2000, true), (0x3000, 0x8000, true)]);
+        assert_eq!(
+            ranges(&list),
+            [(0x1000, 0x2000, true), (0x3000, 0x8000, true)]
+        );
         assert!(list.find(0x2000).is_none());
         assert_eq!(list.find(0x7fff).unwrap().start, 0x3000);
         list.remove(0, 0x10000).unwrap();
@@ -228,7 +237,11 @@ mod tests {
         let mut list = VmaList::default();
         list.insert(vma(0x1000, 0x5000, RW)).unwrap();
         assert_eq!(list.protect(0x2000, 0x3000, RO), Ok(Protected::Done));
-        let split = [(0x1000, 0x2000, true), (0x2000, 0x3000, false), (0x3000, 0x5000, true)];
+        let split = [
+            (0x1000, 0x2000, true),
+            (0x2000, 0x3000, false),
+            (0x3000, 0x5000, true),
+        ];
         assert_eq!(ranges(&list), split);
         assert_eq!(list.protect(0x4000, 0x6000, RO), Ok(Protected::NotMapped));
         let execute = PageFlags::EXECUTE.union(PageFlags::USER);
@@ -242,7 +255,10 @@ mod tests {
         list.insert(vma(0x10000, 0x20000, RW)).unwrap();
         list.insert(vma(0x30000, 0x40000, RW)).unwrap();
         assert_eq!(list.find_free(0x1000, 0, 0x10000, 1 << 40), Some(0x20000));
-        assert_eq!(list.find_free(0x10000, 0x1000, 0x10000, 1 << 40), Some(0x41000));
+        assert_eq!(
+            list.find_free(0x10000, 0x1000, 0x10000, 1 << 40),
+            Some(0x41000)
+        );
         assert_eq!(list.find_free(0x1_1000, 0, 0x10000, 0x4_8000), None);
         assert_eq!(list.find_free(u64::MAX, 0x1000, 0x10000, u64::MAX), None);
     }

@@ -108,7 +108,8 @@ fn plan(head: &[u8], file_bytes: u64) -> Option<(Loaded, Segments)> {
             continue;
         }
         let segment = segment(&program, offset, file_bytes)?;
-        let inside = |address: u64| (segment.start..segment.start + segment.bytes).contains(&address);
+        let inside =
+            |address: u64| (segment.start..segment.start + segment.bytes).contains(&address);
         entry_inside |= inside(entry) && segment.flags.contains(PageFlags::EXECUTE);
         let file_end = program.p_offset.checked_add(program.p_filesz)?;
         if (program.p_offset..file_end).contains(&header.e_phoff) {
@@ -118,7 +119,15 @@ fn plan(head: &[u8], file_bytes: u64) -> Option<(Loaded, Segments)> {
         *places.next()? = Some(segment);
     }
     let header_count = u64::from(header.e_phnum);
-    entry_inside.then_some((Loaded { entry, offset, headers, header_count }, segments))
+    entry_inside.then_some((
+        Loaded {
+            entry,
+            offset,
+            headers,
+            header_count,
+        },
+        segments,
+    ))
 }
 
 fn segment(program: &ProgramHeader, offset: u64, file_bytes: u64) -> Option<Segment> {
@@ -140,7 +149,11 @@ fn segment(program: &ProgramHeader, offset: u64, file_bytes: u64) -> Option<Segm
         return None;
     }
     let start = address.checked_sub(within)?;
-    let shown = if program.p_filesz == 0 { 0 } else { within.checked_add(program.p_filesz)? };
+    let shown = if program.p_filesz == 0 {
+        0
+    } else {
+        within.checked_add(program.p_filesz)?
+    };
     Some(Segment {
         start,
         bytes: end.checked_next_multiple_of(PAGE)?.checked_sub(start)?,
@@ -154,14 +167,19 @@ fn segment(program: &ProgramHeader, offset: u64, file_bytes: u64) -> Option<Segm
 trait Headers<'a> {
     fn minimal_parse_headers(
         head: &'a [u8],
-    ) -> Option<(elf::file::FileHeader<LittleEndian>, elf::segment::SegmentTable<'a, LittleEndian>)>;
+    ) -> Option<(
+        elf::file::FileHeader<LittleEndian>,
+        elf::segment::SegmentTable<'a, LittleEndian>,
+    )>;
 }
 
 impl<'a> Headers<'a> for ElfBytes<'a, LittleEndian> {
     fn minimal_parse_headers(
         head: &'a [u8],
-    ) -> Option<(elf::file::FileHeader<LittleEndian>, elf::segment::SegmentTable<'a, LittleEndian>)>
-    {
+    ) -> Option<(
+        elf::file::FileHeader<LittleEndian>,
+        elf::segment::SegmentTable<'a, LittleEndian>,
+    )> {
         use elf::file::{Class, FileHeader, parse_ident};
         let ident_bytes = head.get(..elf::abi::EI_NIDENT)?;
         let ident = parse_ident::<LittleEndian>(ident_bytes).ok()?;
@@ -179,8 +197,7 @@ impl<'a> Headers<'a> for ElfBytes<'a, LittleEndian> {
         let start = usize::try_from(header.e_phoff).ok()?;
         let end = entry.checked_mul(count)?.checked_add(start)?;
         let table = head.get(start..end)?;
-        let programs =
-            elf::segment::SegmentTable::new(LittleEndian, Class::ELF64, table);
+        let programs = elf::segment::SegmentTable::new(LittleEndian, Class::ELF64, table);
         Some((header, programs))
     }
 }
@@ -247,10 +264,24 @@ mod tests {
         assert!(broken(&|head| put(head, 32, &u64::MAX.to_le_bytes())));
         assert!(broken(&|head| put(head, 24, &0x9_0000u64.to_le_bytes())));
         assert!(broken(&|head| segment_at(head, 0, 7, 0, 0, 0x2000, 0x2000)));
-        assert!(broken(&|head| segment_at(head, 1, 6, 0x2011, 0x4010, 0x20, 0x3000)));
-        assert!(broken(&|head| segment_at(head, 1, 6, 0x2010, u64::MAX - 10, 0x20, 0x3000)));
-        assert!(broken(&|head| segment_at(head, 1, 6, 0x2010, 0x4010, 0x3001, 0x3000)));
-        assert!(broken(&|head| segment_at(head, 1, 6, 0x2010, 0x4010, 0xf000, 0xf000)));
+        assert!(broken(&|head| segment_at(
+            head, 1, 6, 0x2011, 0x4010, 0x20, 0x3000
+        )));
+        assert!(broken(&|head| segment_at(
+            head,
+            1,
+            6,
+            0x2010,
+            u64::MAX - 10,
+            0x20,
+            0x3000
+        )));
+        assert!(broken(&|head| segment_at(
+            head, 1, 6, 0x2010, 0x4010, 0x3001, 0x3000
+        )));
+        assert!(broken(&|head| segment_at(
+            head, 1, 6, 0x2010, 0x4010, 0xf000, 0xf000
+        )));
         for len in 0..176 {
             assert!(plan(&good[..len], 0x10000).is_none(), "{len}");
         }

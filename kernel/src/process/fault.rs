@@ -7,7 +7,7 @@ use crate::limits::{USER_STACK_BYTES, USER_STACK_GUARD_BYTES, USER_STACK_TOP};
 use crate::mm::FaultError;
 use crate::sched;
 
-use super::process::{Exit, current_process};
+use super::object::{Exit, current_process};
 
 /// Serves a fault: brings a page in, loads the vector registers, or ends the program.
 pub fn handle_user_fault(fault: &UserFault) {
@@ -49,7 +49,11 @@ pub fn handle_user_fault(fault: &UserFault) {
     // One value for every address outside user space: what lies there is not told.
     let shown = |address: u64| if address < abi::USER_END { address } else { 0 };
     let (address, pc) = (shown(fault.address), shown(fault.pc));
-    log::info!("{}: {} at {address:#x}, pc {pc:#x}", process.name(), kind.text());
+    log::info!(
+        "{}: {} at {address:#x}, pc {pc:#x}",
+        process.name(),
+        kind.text()
+    );
     process.end(Exit::Fault { kind, address, pc });
     drop(process);
     arch::irq_disable();

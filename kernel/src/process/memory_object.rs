@@ -18,7 +18,11 @@ pub struct MemoryObject {
 impl MemoryObject {
     /// An object for `pages`; what it is charged is returned with it.
     pub fn new(pages: Ref<MemoryPages>, charge: Option<Charge>) -> MemoryObject {
-        MemoryObject { base: ObjectBase::new(Signals::empty()), pages, _charge: charge }
+        MemoryObject {
+            base: ObjectBase::new(Signals::empty()),
+            pages,
+            _charge: charge,
+        }
     }
 
     /// The pages.

@@ -31,7 +31,9 @@ pub fn for_each_process(mut visit: impl FnMut(&Process)) {
     let mut index = 0;
     loop {
         // Not under the lock: the visitor may touch the caller's memory.
-        let Some(process) = PROCESSES.lock().get(index).cloned() else { return };
+        let Some(process) = PROCESSES.lock().get(index).cloned() else {
+            return;
+        };
         visit(&process);
         index = index.saturating_add(1);
     }

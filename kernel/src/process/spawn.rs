@@ -15,7 +15,7 @@ use crate::sync::Ref;
 
 use super::elf::{LoadError, load};
 use super::startup::stack_image;
-use super::{Process, ThreadObject, registry};
+use super::{Process, registry};
 
 /// A capability for a new process.
 #[derive(Debug)]
@@ -106,7 +106,9 @@ fn start(
     // is known, which holds their values.
     let mut handles = Vec::new();
     let count = given.len().saturating_add(2);
-    handles.try_reserve_exact(count).map_err(|_| SpawnError::NoMemory)?;
+    handles
+        .try_reserve_exact(count)
+        .map_err(|_| SpawnError::NoMemory)?;
     let own = Capability::new(process.clone(), OWN_RIGHTS);
     handles.push(enter(process, own, Tag::OwnProcess as u32, 0)?);
     for handle in given {
@@ -118,16 +120,17 @@ fn start(
         .ok_or(SpawnError::NoMemory)?;
     let frame = UserFrame::starting(loaded.entry, image.address, image.address, 0);
     let thread = Process::make_thread(process, frame)?;
-    let object = Ref::new(ThreadObject::new(thread.clone())).map_err(|_| SpawnError::NoMemory)?;
-    let own = Capability::new(object, OWN_RIGHTS);
+    let own = Capability::new(thread.clone(), OWN_RIGHTS);
     if let Some(last) = handles.get_mut(place) {
         *last = enter(process, own, Tag::OwnThread as u32, 0)?;
     }
     let image = stack_image(USER_STACK_TOP, stack_low, &loaded, &handles, blob)
         .ok_or(SpawnError::NoMemory)?;
-    space.write(image.address, &image.bytes).map_err(|_| SpawnError::NoMemory)?;
+    space
+        .write(image.address, &image.bytes)
+        .map_err(|_| SpawnError::NoMemory)?;
     registry::add(process.clone()).map_err(|_| SpawnError::NoMemory)?;
-    thread.start();
+    thread.thread().start();
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use abi::startup::{
 use zerocopy::IntoBytes;
 
 use crate::arch;
-use crate::drivers::random_u64;
+use crate::entropy::random_u64;
 
 use super::elf::Loaded;
 
@@ -30,7 +30,9 @@ pub(super) fn stack_image(
 ) -> Option<StackImage> {
     let handles_at = size_of::<StartupRecord>();
     let blob_at = handles_at.checked_add(size_of_val(handles))?;
-    let len = blob_at.checked_add(blob.len())?.checked_next_multiple_of(16)?;
+    let len = blob_at
+        .checked_add(blob.len())?
+        .checked_next_multiple_of(16)?;
     let address = top.checked_sub(len as u64)?;
     let record = StartupRecord {
         magic: STARTUP_MAGIC,
@@ -72,8 +74,17 @@ mod tests {
 
     #[test]
     fn the_record_points_to_what_follows_it() {
-        let loaded = Loaded { entry: 0x40_1000, offset: 0x40_0000, headers: 0x40_0040, header_count: 5 };
-        let handles = [StartupHandle { handle: Handle(7), tag: 1, index: 0 }; 3];
+        let loaded = Loaded {
+            entry: 0x40_1000,
+            offset: 0x40_0000,
+            headers: 0x40_0040,
+            header_count: 5,
+        };
+        let handles = [StartupHandle {
+            handle: Handle(7),
+            tag: 1,
+            index: 0,
+        }; 3];
         let mut blob = Vec::new();
         write_blob_entry(&mut blob, EntryKind::Argument, b"Name").unwrap();
         let top = 0x7fff_ffff_0000;

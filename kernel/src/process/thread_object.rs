@@ -16,7 +16,10 @@ pub struct ThreadObject {
 impl ThreadObject {
     /// An object for `thread`.
     pub fn new(thread: Ref<Thread>) -> ThreadObject {
-        ThreadObject { base: ObjectBase::new(Signals::empty()), thread }
+        ThreadObject {
+            base: ObjectBase::new(Signals::empty()),
+            thread,
+        }
     }
 
     /// The thread.

@@ -66,11 +66,13 @@ pub struct CpuTimes {
 
 /// Times of a CPU up to its last switch.
 pub fn cpu_times(cpu: usize) -> CpuTimes {
-    COUNTERS.get(cpu).map_or(CpuTimes::default(), |counters| CpuTimes {
-        idle_ns: counters.idle_ns.load(Ordering::Relaxed),
-        busy_ns: counters.busy_ns.load(Ordering::Relaxed),
-        switches: counters.switches.load(Ordering::Relaxed),
-    })
+    COUNTERS
+        .get(cpu)
+        .map_or(CpuTimes::default(), |counters| CpuTimes {
+            idle_ns: counters.idle_ns.load(Ordering::Relaxed),
+            busy_ns: counters.busy_ns.load(Ordering::Relaxed),
+            switches: counters.switches.load(Ordering::Relaxed),
+        })
 }
 
 /// Number of CPUs that schedule.
@@ -111,7 +113,9 @@ pub(super) fn make_ready(thread: &Thread, from: u32) {
         if thread.state.load(Ordering::Relaxed) != from {
             return;
         }
-        let Some(reference) = thread.held.lock().take() else { return };
+        let Some(reference) = thread.held.lock().take() else {
+            return;
+        };
         thread.state.store(state::READY, Ordering::Relaxed);
         // A thread that was in no queue can always be queued.
         let pushed = queue.ready.push(reference);

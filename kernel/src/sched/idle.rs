@@ -52,7 +52,11 @@ pub fn start_boot_cpu(
     entry: extern "C" fn(u64) -> !,
     argument: u64,
 ) -> Result<Infallible, ThreadError> {
-    set_parker(Parker { current: wait::current_parked, park: wait::park, now: now_ns });
+    set_parker(Parker {
+        current: wait::current_parked,
+        park: wait::park,
+        now: now_ns,
+    });
     arch::irq_disable();
     let me = arch::cpu_id();
     adopt_idle(me, Thread::new(None, ThreadStart::Kernel(idle, 0))?);

@@ -15,7 +15,9 @@ use super::timer;
 /// # Panics
 /// Before the scheduler runs on this CPU.
 pub fn current() -> Ref<Thread> {
-    CURRENT.get().expect("a thread runs on every CPU that schedules")
+    CURRENT
+        .get()
+        .expect("a thread runs on every CPU that schedules")
 }
 
 /// Drops a thread that ended on this CPU, outside the queue's lock.
@@ -31,7 +33,11 @@ fn take_over(me: usize, previous: &Ref<Thread>) -> Option<()> {
     reap(me);
     let next = match next_ready(me) {
         Some(next) => next,
-        None => queue(me).lock().idle.clone().expect("an idle thread for each CPU"),
+        None => queue(me)
+            .lock()
+            .idle
+            .clone()
+            .expect("an idle thread for each CPU"),
     };
     let now = now_ns();
     let idle = is_idle(me, previous);
@@ -43,7 +49,11 @@ fn take_over(me: usize, previous: &Ref<Thread>) -> Option<()> {
         (spent, !queue.ready.is_empty())
     };
     if let Some(counters) = COUNTERS.get(me) {
-        let time = if idle { &counters.idle_ns } else { &counters.busy_ns };
+        let time = if idle {
+            &counters.idle_ns
+        } else {
+            &counters.busy_ns
+        };
         time.fetch_add(spent, Ordering::Relaxed);
         counters.switches.fetch_add(1, Ordering::Relaxed);
     }
@@ -80,7 +90,11 @@ fn take_over(me: usize, previous: &Ref<Thread>) -> Option<()> {
 }
 
 fn is_idle(me: usize, thread: &Ref<Thread>) -> bool {
-    queue(me).lock().idle.as_ref().is_some_and(|idle| idle.same(thread))
+    queue(me)
+        .lock()
+        .idle
+        .as_ref()
+        .is_some_and(|idle| idle.same(thread))
 }
 
 /// Switches to the next thread, keeping the frames; returns when this one runs again.
@@ -100,7 +114,11 @@ fn leave(previous: Ref<Thread>) -> ! {
     drop(previous);
     CURRENT.with(|next| {
         let next = next.expect("a thread runs on every CPU that schedules");
-        if switched { arch::leave(&next.context) } else { arch::resume(&next.context) }
+        if switched {
+            arch::leave(&next.context)
+        } else {
+            arch::resume(&next.context)
+        }
     })
 }
 

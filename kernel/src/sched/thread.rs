@@ -72,6 +72,10 @@ pub struct Thread {
 
 /// How a thread begins.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a value lives only until its thread is made"
+)]
 pub enum ThreadStart {
     /// In a program, with these registers.
     User(UserFrame),
@@ -90,7 +94,10 @@ impl Thread {
     ///
     /// # Errors
     /// [`ThreadError`] where there is no memory.
-    pub fn new(owner: Option<Ref<dyn Owner>>, start: ThreadStart) -> Result<Ref<Thread>, ThreadError> {
+    pub fn new(
+        owner: Option<Ref<dyn Owner>>,
+        start: ThreadStart,
+    ) -> Result<Ref<Thread>, ThreadError> {
         let stack = KernelStack::new().map_err(|_| ThreadError)?;
         let (frame, kernel) = match start {
             ThreadStart::User(frame) => (frame, None),
@@ -174,7 +181,11 @@ impl Ref<Thread> {
     /// program at the next chance.
     pub fn kill(&self) {
         self.killed.store(true, Ordering::Release);
-        self.complete(self.wait_key.load(Ordering::Relaxed), Some(Error::Cancelled), [0; 3]);
+        self.complete(
+            self.wait_key.load(Ordering::Relaxed),
+            Some(Error::Cancelled),
+            [0; 3],
+        );
         cpu::attract(self);
     }
 }

@@ -47,11 +47,7 @@ impl Ref<Thread> {
     ///
     /// # Errors
     /// [`AllocError`]: no memory for the deadline; the wait is not open.
-    pub fn open_wait(
-        &self,
-        target: WaitTarget,
-        deadline: u64,
-    ) -> Result<ObserverKey, AllocError> {
+    pub fn open_wait(&self, target: WaitTarget, deadline: u64) -> Result<ObserverKey, AllocError> {
         let key = self.wait_key.load(Ordering::Relaxed).wrapping_add(1);
         self.wait_key.store(key, Ordering::Relaxed);
         self.consumes.store(false, Ordering::Relaxed);
@@ -101,9 +97,11 @@ impl Thread {
             return;
         }
         for (register, value) in self.call.iter().enumerate() {
-            self.frame().set_register(register, value.load(Ordering::Relaxed));
+            self.frame()
+                .set_register(register, value.load(Ordering::Relaxed));
         }
-        self.frame().set_register(8, self.call_number.load(Ordering::Relaxed));
+        self.frame()
+            .set_register(8, self.call_number.load(Ordering::Relaxed));
         self.frame().rewind_instruction();
     }
 
@@ -117,7 +115,12 @@ impl Thread {
     pub fn close_wait(&self) -> bool {
         let closed = self
             .claim
-            .compare_exchange(claim::OPEN, claim::NONE, Ordering::AcqRel, Ordering::Acquire)
+            .compare_exchange(
+                claim::OPEN,
+                claim::NONE,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            )
             .is_ok();
         if closed {
             timer::remove(self);
@@ -134,25 +137,26 @@ impl Thread {
 
     /// Ends the frameless wait named by `key`, if it is still open: writes its results,
     /// takes it off its lists and lets the thread run. Returns whether it was open.
-    pub fn complete(
-        &self,
-        key: ObserverKey,
-        error: Option<Error>,
-        values: [u64; 3],
-    ) -> bool {
+    pub fn complete(&self, key: ObserverKey, error: Option<Error>, values: [u64; 3]) -> bool {
         if self.wait_key.load(Ordering::Relaxed) != key {
             return false;
         }
         let claimed = self
             .claim
-            .compare_exchange(claim::OPEN, claim::DONE, Ordering::AcqRel, Ordering::Acquire)
+            .compare_exchange(
+                claim::OPEN,
+                claim::DONE,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            )
             .is_ok();
         if !claimed {
             return false;
         }
         let slept = matches!(*self.target.lock(), WaitTarget::Sleep);
         let error = error.filter(|error| !(slept && *error == Error::TimedOut));
-        self.frame().set_result(error.map_or(0, |error| error as u64), values);
+        self.frame()
+            .set_result(error.map_or(0, |error| error as u64), values);
         if error.is_some() {
             self.restart.store(false, Ordering::Relaxed);
         }
@@ -175,8 +179,9 @@ impl Thread {
 }
 
 impl Observer for Thread {
-    fn raised(&self, key: ObserverKey, signals: Signals) -> Heard {
+    fn raised(&self, key: ObserverKey, hit: Signals, all: Signals) -> Heard {
         let consumes = self.consumes.load(Ordering::Relaxed);
+        let signals = if consumes { hit } else { all };
         if self.complete(key, None, [u64::from(signals.bits()), 0, 0]) && consumes {
             Heard::Take
         } else {
@@ -187,7 +192,9 @@ impl Observer for Thread {
 
 /// The running thread, for wait queues.
 pub(super) fn current_parked() -> Option<Ref<dyn Parked>> {
-    cpu::CURRENT.get().map(|thread| thread.widen(|thread| thread as *mut dyn Parked))
+    cpu::CURRENT
+        .get()
+        .map(|thread| thread.widen(|thread| thread as *mut dyn Parked))
 }
 
 /// Parks the running thread until it is unparked or until `deadline_ns`; returns whether

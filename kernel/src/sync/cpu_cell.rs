@@ -17,7 +17,9 @@ pub struct CpuCell<T> {
 impl<T> CpuCell<T> {
     /// All empty.
     pub const fn new() -> Self {
-        CpuCell { places: [const { AtomicPtr::new(null_mut()) }; CPUS_MAX] }
+        CpuCell {
+            places: [const { AtomicPtr::new(null_mut()) }; CPUS_MAX],
+        }
     }
 
     /// Puts `value` into this CPU's place; returns what was there.

@@ -7,11 +7,14 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Ref;
 
+/// The elements before and after one.
+type Neighbours<T> = (Option<NonNull<T>>, Option<NonNull<T>>);
+
 /// The place in an element that links it into a [`Queue`]; in one queue at a time.
 pub struct Link<T> {
     /// Address of the queue that holds the element, 0 for none.
     queue: AtomicUsize,
-    neighbours: UnsafeCell<(Option<NonNull<T>>, Option<NonNull<T>>)>,
+    neighbours: UnsafeCell<Neighbours<T>>,
 }
 
 // SAFETY: the neighbours are only touched by the queue named in `queue`, under the
@@ -23,7 +26,10 @@ unsafe impl<T> Sync for Link<T> {}
 impl<T> Link<T> {
     /// A link in no queue.
     pub const fn new() -> Self {
-        Link { queue: AtomicUsize::new(0), neighbours: UnsafeCell::new((None, None)) }
+        Link {
+            queue: AtomicUsize::new(0),
+            neighbours: UnsafeCell::new((None, None)),
+        }
     }
 
     /// Whether the element is in a queue.
@@ -69,7 +75,11 @@ static NEXT_IDENTITY: AtomicUsize = AtomicUsize::new(1);
 impl<T: Linked> Queue<T> {
     /// An empty queue.
     pub const fn new() -> Self {
-        Queue { ends: None, len: 0, identity: 0 }
+        Queue {
+            ends: None,
+            len: 0,
+            identity: 0,
+        }
     }
 
     /// Number of elements.
@@ -82,7 +92,7 @@ impl<T: Linked> Queue<T> {
         self.ends.is_none()
     }
 
-    fn neighbours(element: NonNull<T>) -> *mut (Option<NonNull<T>>, Option<NonNull<T>>) {
+    fn neighbours(element: NonNull<T>) -> *mut Neighbours<T> {
         // SAFETY: the queue owns a reference to each element it points to.
         unsafe { element.as_ref() }.link().neighbours.get()
     }
@@ -214,11 +224,17 @@ mod tests {
     }
 
     fn item(value: u32) -> Ref<Item> {
-        Ref::new(Item { link: Link::new(), value }).unwrap()
+        Ref::new(Item {
+            link: Link::new(),
+            value,
+        })
+        .unwrap()
     }
 
     fn drain(queue: &mut Queue<Item>) -> Vec<u32> {
-        core::iter::from_fn(|| queue.pop()).map(|item| item.value).collect()
+        core::iter::from_fn(|| queue.pop())
+            .map(|item| item.value)
+            .collect()
     }
 
     #[test]

@@ -39,7 +39,12 @@ impl<T> Ref<T> {
     /// # Errors
     /// [`AllocError`] where there is no memory; `value` is dropped.
     pub fn new(value: T) -> Result<Self, AllocError> {
-        const { assert!(align_of::<T>() <= HEADER, "alignment above the header's size") };
+        const {
+            assert!(
+                align_of::<T>() <= HEADER,
+                "alignment above the header's size"
+            )
+        };
         // SAFETY: the layout is never empty, it has the header.
         let block = unsafe { alloc(layout(size_of::<T>())) };
         if block.is_null() {
@@ -52,7 +57,10 @@ impl<T> Ref<T> {
             place.write(value);
             NonNull::new_unchecked(place)
         };
-        Ok(Ref { value, owns: PhantomData })
+        Ok(Ref {
+            value,
+            owns: PhantomData,
+        })
     }
 
     /// The same reference with its type widened, such as to a trait object:
@@ -65,7 +73,11 @@ impl<T> Ref<T> {
         );
         core::mem::forget(self);
         // SAFETY: the address is that of a non-null pointer.
-        Ref { value: unsafe { NonNull::new_unchecked(wide) }, owns: PhantomData }
+        let value = unsafe { NonNull::new_unchecked(wide) };
+        Ref {
+            value,
+            owns: PhantomData,
+        }
     }
 }
 
@@ -77,7 +89,14 @@ impl<T: ?Sized> Ref<T> {
     fn count(&self) -> &AtomicUsize {
         // SAFETY: the count lies HEADER bytes before the value since `new`, and lives as
         // long as any reference.
-        unsafe { &*self.value.as_ptr().cast::<u8>().sub(HEADER).cast::<AtomicUsize>() }
+        unsafe {
+            &*self
+                .value
+                .as_ptr()
+                .cast::<u8>()
+                .sub(HEADER)
+                .cast::<AtomicUsize>()
+        }
     }
 
     /// Whether both refer to the same value.
@@ -102,7 +121,10 @@ impl<T: ?Sized> Ref<T> {
     /// # Safety
     /// `value` comes from `into_raw` and is taken back once.
     pub(super) unsafe fn from_raw(value: NonNull<T>) -> Self {
-        Ref { value, owns: PhantomData }
+        Ref {
+            value,
+            owns: PhantomData,
+        }
     }
 }
 
@@ -117,7 +139,10 @@ impl<T: ?Sized + Any> Ref<T> {
         }
         let value = self.value.cast::<U>();
         core::mem::forget(self);
-        Ok(Ref { value, owns: PhantomData })
+        Ok(Ref {
+            value,
+            owns: PhantomData,
+        })
     }
 }
 
@@ -127,7 +152,10 @@ impl<T: ?Sized> Clone for Ref<T> {
         if count.fetch_add(1, Ordering::Relaxed) >= SATURATED {
             count.store(SATURATED, Ordering::Relaxed);
         }
-        Ref { value: self.value, owns: PhantomData }
+        Ref {
+            value: self.value,
+            owns: PhantomData,
+        }
     }
 }
 

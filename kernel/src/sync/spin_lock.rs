@@ -16,7 +16,9 @@ pub struct SpinLock<T: ?Sized> {
 impl<T> SpinLock<T> {
     /// A free lock around `value`.
     pub const fn new(value: T) -> Self {
-        SpinLock { inner: SpinMutex::new(value) }
+        SpinLock {
+            inner: SpinMutex::new(value),
+        }
     }
 }
 
@@ -25,14 +27,20 @@ impl<T: ?Sized> SpinLock<T> {
     #[inline]
     pub fn lock(&self) -> SpinGuard<'_, T> {
         let state = irq_save();
-        SpinGuard { inner: Some(self.inner.lock()), state }
+        SpinGuard {
+            inner: Some(self.inner.lock()),
+            state,
+        }
     }
 
     /// Takes the lock if it is free; for reports of a kernel that may have died holding it.
     pub fn try_lock(&self) -> Option<SpinGuard<'_, T>> {
         let state = irq_save();
         match self.inner.try_lock() {
-            Some(inner) => Some(SpinGuard { inner: Some(inner), state }),
+            Some(inner) => Some(SpinGuard {
+                inner: Some(inner),
+                state,
+            }),
             None => {
                 irq_restore(state);
                 None

@@ -42,7 +42,9 @@ pub struct WaitQueue {
 impl WaitQueue {
     /// Nobody waits.
     pub const fn new() -> Self {
-        WaitQueue { waiters: SpinLock::new(Vec::new()) }
+        WaitQueue {
+            waiters: SpinLock::new(Vec::new()),
+        }
     }
 
     /// Waits until `ready` returns something, asking again after each wake; `None` where
@@ -99,7 +101,11 @@ impl WaitQueue {
     pub fn wake_one(&self) -> bool {
         let waiter = {
             let mut waiters = self.waiters.lock();
-            if waiters.is_empty() { None } else { Some(waiters.remove(0)) }
+            if waiters.is_empty() {
+                None
+            } else {
+                Some(waiters.remove(0))
+            }
         };
         // Outside the lock: unparking takes the scheduler's.
         waiter.inspect(|waiter| waiter.unpark()).is_some()

@@ -45,11 +45,17 @@ pub(super) fn channel_write(
         if length > CHANNEL_MESSAGE_BYTES_MAX as u64 || count > CHANNEL_MESSAGE_HANDLES_MAX as u64 {
             return Err(Error::InvalidArgument);
         }
-        let bytes = cx.reader(bytes, length)?.to_vec(CHANNEL_MESSAGE_BYTES_MAX)?;
+        let bytes = cx
+            .reader(bytes, length)?
+            .to_vec(CHANNEL_MESSAGE_BYTES_MAX)?;
         let wanted = read_handles(cx, handles, count)?;
         let charge = Charge::new(cx.process.account(), Resource::KernelBytes, length)?;
         let (taken, values) = take_handles(cx, &wanted)?;
-        let message = Message { bytes, handles: taken, charge: Some(charge) };
+        let message = Message {
+            bytes,
+            handles: taken,
+            charge: Some(charge),
+        };
         let (error, message) = match end.send(message) {
             Ok(()) => return Ok(Outcome::OK),
             Err(SendError::PeerClosed(message)) => (Error::PeerClosed, message),
@@ -67,7 +73,9 @@ fn read_handles(cx: &Context, address: u64, count: u64) -> Result<Vec<Handle>, E
     let len = count.saturating_mul(size_of::<Handle>() as u64);
     let bytes = cx.reader(address, len)?.to_vec(BYTES_MAX)?;
     let mut handles = Vec::new();
-    handles.try_reserve_exact(count as usize).map_err(|_| Error::NoMemory)?;
+    handles
+        .try_reserve_exact(count as usize)
+        .map_err(|_| Error::NoMemory)?;
     for value in bytes.chunks_exact(size_of::<Handle>()) {
         handles.push(Handle::read_from_bytes(value).map_err(|_| Error::InvalidArgument)?);
     }
@@ -75,13 +83,14 @@ fn read_handles(cx: &Context, address: u64, count: u64) -> Result<Vec<Handle>, E
 }
 
 /// Takes the handles out of the caller's table, all or none.
-fn take_handles(
-    cx: &Context,
-    wanted: &[Handle],
-) -> Result<(Vec<Capability>, Vec<Handle>), Error> {
+fn take_handles(cx: &Context, wanted: &[Handle]) -> Result<(Vec<Capability>, Vec<Handle>), Error> {
     let (mut taken, mut values) = (Vec::new(), Vec::new());
-    taken.try_reserve_exact(wanted.len()).map_err(|_| Error::NoMemory)?;
-    values.try_reserve_exact(wanted.len()).map_err(|_| Error::NoMemory)?;
+    taken
+        .try_reserve_exact(wanted.len())
+        .map_err(|_| Error::NoMemory)?;
+    values
+        .try_reserve_exact(wanted.len())
+        .map_err(|_| Error::NoMemory)?;
     for handle in wanted {
         match cx.process.handles().remove_with(*handle, Rights::TRANSFER) {
             Ok(capability) => {
@@ -133,7 +142,9 @@ fn hand_over(
     handles: u64,
 ) -> Result<Outcome, Error> {
     let (length, count) = (message.bytes.len() as u64, message.handles.len() as u64);
-    let copied = cx.writer(bytes, length).and_then(|out| Ok(out.copy_from(0, &message.bytes)?));
+    let copied = cx
+        .writer(bytes, length)
+        .and_then(|out| Ok(out.copy_from(0, &message.bytes)?));
     let room = cx.writer(handles, count.saturating_mul(8));
     // Writing zeros first finds out whether the place can be written at all.
     let ready = copied.and(room).and_then(|out| {

@@ -56,7 +56,10 @@ impl From<Result<Outcome, Error>> for Outcome {
 
 impl Context {
     pub(super) fn current() -> Context {
-        Context { process: current_process(), thread: sched::current() }
+        Context {
+            process: current_process(),
+            thread: sched::current(),
+        }
     }
 
     pub(super) fn set_values(&self, values: [u64; 3]) {
@@ -66,7 +69,11 @@ impl Context {
     }
 
     /// The object of a handle as a `T`, with `rights`.
-    pub(super) fn get<T: KernelObject>(&self, handle: u64, rights: Rights) -> Result<Ref<T>, Error> {
+    pub(super) fn get<T: KernelObject>(
+        &self,
+        handle: u64,
+        rights: Rights,
+    ) -> Result<Ref<T>, Error> {
         Ok(self.process.handles().get(Handle(handle), rights)?)
     }
 
@@ -76,11 +83,18 @@ impl Context {
         handle: u64,
         rights: Rights,
     ) -> Result<(Ref<T>, Rights), Error> {
-        Ok(self.process.handles().get_with_rights(Handle(handle), rights)?)
+        Ok(self
+            .process
+            .handles()
+            .get_with_rights(Handle(handle), rights)?)
     }
 
     /// Gives the caller a handle to a new object.
-    pub(super) fn add<T: KernelObject>(&self, object: Ref<T>, rights: Rights) -> Result<u64, Error> {
+    pub(super) fn add<T: KernelObject>(
+        &self,
+        object: Ref<T>,
+        rights: Rights,
+    ) -> Result<u64, Error> {
         self.add_capability(Capability::new(object, rights))
     }
 

@@ -40,8 +40,14 @@ fn opened_rights(directory: Rights, flags: OpenFlags, kind: NodeKind) -> Rights 
     let mapped = flags.intersects(OpenFlags::READ | OpenFlags::EXECUTE);
     rights.set(Rights::MAP, mapped);
     if kind == NodeKind::Directory {
-        rights.set(Rights::LIST | Rights::LOOKUP, flags.contains(OpenFlags::READ));
-        rights.set(Rights::CREATE | Rights::REMOVE, flags.contains(OpenFlags::WRITE));
+        rights.set(
+            Rights::LIST | Rights::LOOKUP,
+            flags.contains(OpenFlags::READ),
+        );
+        rights.set(
+            Rights::CREATE | Rights::REMOVE,
+            flags.contains(OpenFlags::WRITE),
+        );
         // What a directory passes on to files is passed on through it.
         rights.insert(Rights::EXECUTE);
         rights.remove(Rights::WAIT);
@@ -52,16 +58,16 @@ fn opened_rights(directory: Rights, flags: OpenFlags, kind: NodeKind) -> Rights 
 fn needed_rights(flags: OpenFlags) -> Rights {
     let mut needed = Rights::LOOKUP;
     needed.set(Rights::READ, flags.contains(OpenFlags::READ));
-    needed.set(Rights::WRITE, flags.intersects(OpenFlags::WRITE | OpenFlags::TRUNCATE));
+    needed.set(
+        Rights::WRITE,
+        flags.intersects(OpenFlags::WRITE | OpenFlags::TRUNCATE),
+    );
     needed.set(Rights::EXECUTE, flags.contains(OpenFlags::EXECUTE));
     needed.set(Rights::CREATE, flags.contains(OpenFlags::CREATE));
     needed
 }
 
-pub(super) fn directory_open(
-    cx: &Context,
-    [directory, path, length, flags, ..]: Args,
-) -> Outcome {
+pub(super) fn directory_open(cx: &Context, [directory, path, length, flags, ..]: Args) -> Outcome {
     let open = || {
         let (object, rights) = cx.get_with_rights::<Directory>(directory, Rights::LOOKUP)?;
         let flags = open_flags(flags)?;
@@ -94,12 +100,13 @@ pub(super) fn directory_stat(
     [directory, path, length, flags, stat, _]: Args,
 ) -> Outcome {
     let inform = || {
-        let needed = if length == 0 { Rights::INSPECT } else { Rights::LOOKUP };
+        let needed = if length == 0 {
+            Rights::INSPECT
+        } else {
+            Rights::LOOKUP
+        };
         let object = cx.get::<Directory>(directory, needed)?;
         let flags = open_flags(flags)?;
-        if !OpenFlags::ANY_CASE.contains(flags) {
-            return Err(Error::InvalidArgument);
-        }
         let path = read_path(cx, path, length)?;
         let found = object.stat(&path, flags.contains(OpenFlags::ANY_CASE))?;
         cx.write_record(stat, &found)?;
@@ -143,7 +150,9 @@ fn push_entry(rows: &mut Vec<u8>, room: usize, entry: &Listed<'_>) -> bool {
         kind: entry.kind as u32,
         name_len: u32::try_from(entry.name.len()).unwrap_or(0),
     };
-    let size = size_of::<DirectoryEntry>().saturating_add(entry.name.len()).next_multiple_of(8);
+    let size = size_of::<DirectoryEntry>()
+        .saturating_add(entry.name.len())
+        .next_multiple_of(8);
     let end = rows.len().saturating_add(size);
     if end > room {
         return false;
@@ -184,7 +193,9 @@ pub(super) fn directory_rename(cx: &Context, [from, to, args, flags, ..]: Args) 
 
 pub(super) fn directory_sync(cx: &Context, [directory, ..]: Args) -> Outcome {
     let sync = || {
-        cx.get::<Directory>(directory, Rights::WRITE)?.volume().sync()?;
+        cx.get::<Directory>(directory, Rights::WRITE)?
+            .volume()
+            .sync()?;
         Ok(Outcome::OK)
     };
     Outcome::from(sync())

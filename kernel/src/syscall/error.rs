@@ -1,4 +1,4 @@
-//! From the errors of the subsystems to those of the interface; the one place for it.
+//! From the errors of the subsystems to those of the interface.
 
 use abi::Error;
 
@@ -61,5 +61,9 @@ impl From<SpawnError> for Error {
 
 /// Why a handle could not be given.
 pub(super) fn table_error(error: &TableError) -> Error {
-    if error.limit { Error::LimitReached } else { Error::NoMemory }
+    if error.limit {
+        Error::LimitReached
+    } else {
+        Error::NoMemory
+    }
 }

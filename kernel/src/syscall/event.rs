@@ -47,7 +47,13 @@ pub(super) fn event_wait(cx: &Context, [event, signals, deadline, ..]: Args) -> 
         if mask.is_empty() {
             return Err(Error::InvalidArgument);
         }
-        wait_for(cx, event.widen(|event| event), mask, deadline, Taking::Clears)
+        wait_for(
+            cx,
+            event.widen(|event| event),
+            mask,
+            deadline,
+            Taking::Clears,
+        )
     };
     Outcome::from(wait())
 }

@@ -72,7 +72,9 @@ pub(super) fn file_memory(cx: &Context, [file, ..]: Args) -> Outcome {
         // until then stores stay private to a mapping.
         let passed = Rights::READ | Rights::EXECUTE | Rights::MAP;
         let kept = Rights::DUPLICATE | Rights::TRANSFER | Rights::INSPECT;
-        Ok(Outcome::value(cx.add(object, rights.intersection(passed | kept))?))
+        Ok(Outcome::value(
+            cx.add(object, rights.intersection(passed | kept))?,
+        ))
     };
     Outcome::from(memory())
 }

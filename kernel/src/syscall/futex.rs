@@ -44,7 +44,11 @@ pub(super) fn futex_wake(cx: &Context, [word, limit, ..]: Args) -> Outcome {
         check_word(word)?;
         // A word that nobody could wait on is a mistake worth telling.
         load_user_u32(cx.process.space(), word)?;
-        Ok(Outcome::value(ipc::futex_wake(cx.process.id(), word, limit)))
+        Ok(Outcome::value(ipc::futex_wake(
+            cx.process.id(),
+            word,
+            limit,
+        )))
     };
     Outcome::from(wake())
 }

@@ -42,12 +42,15 @@ pub(super) fn handle_duplicate(cx: &Context, [handle, rights, ..]: Args) -> Outc
 
 pub(super) fn handle_info(cx: &Context, [handle, info, ..]: Args) -> Outcome {
     let inform = || {
-        let row = cx.process.handles().with(Handle(handle), |capability| HandleInfo {
-            handle: Handle(handle),
-            object: capability.object().base().id(),
-            kind: capability.object().kind() as u32,
-            rights: capability.rights().bits(),
-        })?;
+        let row = cx
+            .process
+            .handles()
+            .with(Handle(handle), |capability| HandleInfo {
+                handle: Handle(handle),
+                object: capability.object().base().id(),
+                kind: capability.object().kind() as u32,
+                rights: capability.rights().bits(),
+            })?;
         cx.write_record(info, &row)?;
         Ok(Outcome::OK)
     };
@@ -70,7 +73,12 @@ pub(super) fn handle_list(cx: &Context, [process, rows, bytes, ..]: Args) -> Out
                 if seen >= sent
                     && let Some(place) = batch.get_mut(count)
                 {
-                    *place = HandleInfo { handle, object, kind: kind as u32, rights: rights.bits() };
+                    *place = HandleInfo {
+                        handle,
+                        object,
+                        kind: kind as u32,
+                        rights: rights.bits(),
+                    };
                     count += 1;
                 }
                 seen += 1;
@@ -99,7 +107,13 @@ pub(super) fn wanted_signals(bits: u64) -> Result<Signals, Error> {
 pub(super) fn object_wait(cx: &Context, [handle, signals, deadline, ..]: Args) -> Outcome {
     let wait = || {
         let object = cx.process.handles().get_any(Handle(handle), Rights::WAIT)?;
-        wait_for(cx, object, wanted_signals(signals)?, deadline, Taking::Leaves)
+        wait_for(
+            cx,
+            object,
+            wanted_signals(signals)?,
+            deadline,
+            Taking::Leaves,
+        )
     };
     Outcome::from(wait())
 }
@@ -121,10 +135,10 @@ pub(super) fn wait_for(
 ) -> Result<Outcome, Error> {
     let signals = object.base().signals();
     let ready = match taking {
-        Taking::Leaves => signals.raised().intersection(mask),
+        Taking::Leaves => signals.raised(),
         Taking::Clears => signals.take(mask),
     };
-    if !ready.is_empty() {
+    if ready.intersects(mask) {
         return Ok(Outcome::value(u64::from(ready.bits())));
     }
     if deadline == NOW || deadline <= now_ns() {
@@ -138,11 +152,13 @@ pub(super) fn wait_for(
     if taking == Taking::Clears {
         cx.thread.consume_signals();
     }
-    let observer: Ref<dyn Observer> =
-        cx.thread.clone().widen(|thread| thread as *mut dyn Observer);
-    let raised = match signals.observe(mask, key, observer, false) {
+    let observer: Ref<dyn Observer> = cx
+        .thread
+        .clone()
+        .widen(|thread| thread as *mut dyn Observer);
+    match signals.observe(mask, key, observer, false) {
         Ok(raised) if raised.is_empty() => return Ok(Outcome::Blocked),
-        Ok(raised) => raised,
+        Ok(_) => {}
         Err(_) => {
             return if cx.thread.close_wait() {
                 Err(Error::NoMemory)
@@ -150,13 +166,13 @@ pub(super) fn wait_for(
                 Ok(Outcome::Blocked)
             };
         }
-    };
+    }
     // Raised between the first look and the second.
     if !cx.thread.close_wait() {
         return Ok(Outcome::Blocked);
     }
     let raised = match taking {
-        Taking::Leaves => raised,
+        Taking::Leaves => signals.raised(),
         Taking::Clears => signals.take(mask),
     };
     Ok(Outcome::value(u64::from(raised.bits())))

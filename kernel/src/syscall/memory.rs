@@ -48,7 +48,10 @@ fn page_flags(flags: MapFlags) -> Result<PageFlags, Error> {
 }
 
 fn map_flags(bits: u64) -> Result<MapFlags, Error> {
-    u32::try_from(bits).ok().and_then(MapFlags::from_bits).ok_or(Error::InvalidArgument)
+    u32::try_from(bits)
+        .ok()
+        .and_then(MapFlags::from_bits)
+        .ok_or(Error::InvalidArgument)
 }
 
 pub(super) fn memory_map(
@@ -107,8 +110,12 @@ fn memory_backing(
     most.set(PageFlags::WRITE, private || rights.contains(Rights::WRITE));
     most.set(PageFlags::EXECUTE, rights.contains(Rights::EXECUTE));
     let shown = pages.bytes().saturating_sub(offset);
-    let backing =
-        Backing::Memory { pages: pages.clone(), first: offset / PAGE, bytes: shown, private };
+    let backing = Backing::Memory {
+        pages: pages.clone(),
+        first: offset / PAGE,
+        bytes: shown,
+        private,
+    };
     Ok((backing, most))
 }
 
@@ -126,7 +133,9 @@ pub(super) fn memory_protect(cx: &Context, [address, bytes, flags, ..]: Args) ->
         if !allowed.contains(flags) {
             return Err(Error::InvalidArgument);
         }
-        cx.process.space().protect(address, bytes, page_flags(flags)?)?;
+        cx.process
+            .space()
+            .protect(address, bytes, page_flags(flags)?)?;
         Ok(Outcome::OK)
     };
     Outcome::from(protect())

@@ -35,9 +35,7 @@ use directory::{
     directory_sync, volume_info,
 };
 use event::{event_create, event_signal, event_wait};
-use file::{
-    file_memory, file_read, file_seek, file_stat, file_sync, file_truncate, file_write,
-};
+use file::{file_memory, file_read, file_seek, file_stat, file_sync, file_truncate, file_write};
 use futex::{futex_wait, futex_wake};
 use handle::{handle_close, handle_duplicate, handle_info, handle_list, object_wait};
 use memory::{memory_create, memory_map, memory_protect, memory_unmap};

@@ -23,7 +23,9 @@ const PORT_RIGHTS: Rights = Rights::DUPLICATE
 
 pub(super) fn port_create(cx: &Context, _args: Args) -> Outcome {
     let create = || {
-        let port = Port::new().and_then(Ref::new).map_err(|_| Error::NoMemory)?;
+        let port = Port::new()
+            .and_then(Ref::new)
+            .map_err(|_| Error::NoMemory)?;
         Ok(Outcome::value(cx.add(port, PORT_RIGHTS)?))
     };
     Outcome::from(create())
@@ -54,7 +56,9 @@ pub(super) fn port_wait(cx: &Context, args: Args) -> Outcome {
         if count == 0 {
             return Err(Error::InvalidArgument);
         }
-        let room = usize::try_from(count).unwrap_or(usize::MAX).min(PORT_EVENTS_MAX);
+        let room = usize::try_from(count)
+            .unwrap_or(usize::MAX)
+            .min(PORT_EVENTS_MAX);
         loop {
             let mut found = [PortEvent::default(); PORT_EVENTS_MAX];
             let ready = port.collect(found.get_mut(..room).unwrap_or(&mut []));

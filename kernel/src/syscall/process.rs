@@ -36,8 +36,12 @@ fn try_spawn(cx: &Context, args: u64) -> Result<Outcome, Error> {
         return Err(Error::InvalidArgument);
     }
     let name_len = args.name_len.min(abi::process::PROCESS_NAME_MAX as u64);
-    let name = cx.reader(args.name, name_len)?.to_vec(abi::process::PROCESS_NAME_MAX)?;
-    let blob = cx.reader(args.blob, args.blob_len)?.to_vec(SPAWN_BLOB_MAX)?;
+    let name = cx
+        .reader(args.name, name_len)?
+        .to_vec(abi::process::PROCESS_NAME_MAX)?;
+    let blob = cx
+        .reader(args.blob, args.blob_len)?
+        .to_vec(SPAWN_BLOB_MAX)?;
     let wanted = read_handles(cx, args.handles, args.handle_count)?;
     check_handles(cx, &wanted)?;
     let handles = take_handles(cx, &wanted)?;
@@ -64,7 +68,8 @@ fn read_handles(cx: &Context, address: u64, count: u64) -> Result<Vec<SpawnHandl
     let len = count.saturating_mul(size_of::<SpawnHandle>() as u64);
     let bytes = cx.reader(address, len)?.to_vec(BYTES_MAX)?;
     let mut rows = Vec::new();
-    rows.try_reserve_exact(count as usize).map_err(|_| Error::NoMemory)?;
+    rows.try_reserve_exact(count as usize)
+        .map_err(|_| Error::NoMemory)?;
     for row in bytes.chunks_exact(size_of::<SpawnHandle>()) {
         rows.push(SpawnHandle::read_from_bytes(row).map_err(|_| Error::InvalidArgument)?);
     }
@@ -74,7 +79,10 @@ fn read_handles(cx: &Context, address: u64, count: u64) -> Result<Vec<SpawnHandl
 /// Everything that can be refused is refused before the first handle leaves the caller.
 fn check_handles(cx: &Context, wanted: &[SpawnHandle]) -> Result<(), Error> {
     for (index, row) in wanted.iter().enumerate() {
-        let has = cx.process.handles().with(row.handle, |capability| capability.rights())?;
+        let has = cx
+            .process
+            .handles()
+            .with(row.handle, |capability| capability.rights())?;
         let needed = match row.moved {
             0 => COPY_RIGHTS,
             1 => Rights::TRANSFER,
@@ -96,11 +104,17 @@ fn check_handles(cx: &Context, wanted: &[SpawnHandle]) -> Result<(), Error> {
 
 fn take_handles(cx: &Context, wanted: &[SpawnHandle]) -> Result<Vec<GivenHandle>, Error> {
     let mut given = Vec::new();
-    given.try_reserve_exact(wanted.len()).map_err(|_| Error::NoMemory)?;
+    given
+        .try_reserve_exact(wanted.len())
+        .map_err(|_| Error::NoMemory)?;
     for row in wanted {
         let mask = Rights::from_bits_retain(row.rights);
         let capability = take_one(cx, row.handle, mask, row.moved == 1)?;
-        given.push(GivenHandle { capability, tag: row.tag, index: row.index });
+        given.push(GivenHandle {
+            capability,
+            tag: row.tag,
+            index: row.index,
+        });
     }
     Ok(given)
 }
@@ -108,11 +122,15 @@ fn take_handles(cx: &Context, wanted: &[SpawnHandle]) -> Result<Vec<GivenHandle>
 fn take_one(cx: &Context, handle: Handle, mask: Rights, moved: bool) -> Result<Capability, Error> {
     let table = cx.process.handles();
     if moved {
-        return Ok(table.remove_with(handle, Rights::TRANSFER)?.restricted(mask));
+        return Ok(table
+            .remove_with(handle, Rights::TRANSFER)?
+            .restricted(mask));
     }
     table.with(handle, |capability| {
         let allowed = capability.rights().contains(COPY_RIGHTS);
-        allowed.then(|| capability.derive(mask)).ok_or(Error::AccessDenied)
+        allowed
+            .then(|| capability.derive(mask))
+            .ok_or(Error::AccessDenied)
     })?
 }
 

@@ -59,7 +59,11 @@ pub(super) fn stream_write(cx: &Context, [stream_handle, buffer, length, ..]: Ar
             let part = data.len().saturating_sub(done).min(CHUNK);
             let chunk = bytes.get_mut(..part).unwrap_or(&mut []);
             if let Err(error) = data.copy_to(done, chunk) {
-                return if done > 0 { Ok(Outcome::value(done as u64)) } else { Err(error.into()) };
+                return if done > 0 {
+                    Ok(Outcome::value(done as u64))
+                } else {
+                    Err(error.into())
+                };
             }
             terminal.write(chunk);
             done = done.saturating_add(part);

@@ -12,7 +12,7 @@ use crate::process::for_each_process;
 use crate::sched;
 use crate::sync::Once;
 use crate::time::now_ns;
-use crate::{arch, console, drivers};
+use crate::{arch, console, entropy};
 
 use super::Args;
 use super::context::{Context, Outcome};
@@ -42,7 +42,10 @@ pub struct SystemObject {
 impl SystemObject {
     /// The object for a part.
     pub fn new(role: SystemRole) -> SystemObject {
-        SystemObject { base: ObjectBase::new(Signals::empty()), role }
+        SystemObject {
+            base: ObjectBase::new(Signals::empty()),
+            role,
+        }
     }
 
     /// Whether a handle is for this part, with these rights.
@@ -56,7 +59,11 @@ impl SystemObject {
         if object.role != role {
             return Err(Error::WrongType);
         }
-        if has.contains(rights) { Ok(()) } else { Err(Error::AccessDenied) }
+        if has.contains(rights) {
+            Ok(())
+        } else {
+            Err(Error::AccessDenied)
+        }
     }
 }
 
@@ -94,7 +101,12 @@ pub fn set_machine_facts(
     boot_arguments: &'static str,
     stop: fn(PowerAction, u32) -> !,
 ) {
-    FACTS.call_once(|| Facts { cpus_present, entry_level, boot_arguments, stop });
+    FACTS.call_once(|| Facts {
+        cpus_present,
+        entry_level,
+        boot_arguments,
+        stop,
+    });
 }
 
 pub(super) fn log_write(cx: &Context, [log, text, length, ..]: Args) -> Outcome {
@@ -146,7 +158,7 @@ pub(super) fn entropy_read(cx: &Context, [entropy, buffer, length, ..]: Args) ->
         while done < out.len() {
             let part = out.len().saturating_sub(done).min(bytes.len());
             let chunk = bytes.get_mut(..part).unwrap_or(&mut []);
-            drivers::fill_random(chunk).map_err(|_| Error::NotSeeded)?;
+            entropy::fill_random(chunk).map_err(|_| Error::NotSeeded)?;
             out.copy_from(done, chunk)?;
             done = done.saturating_add(part);
         }
@@ -165,9 +177,13 @@ pub(super) fn system_info(cx: &Context, [system, topic, buffer, length, ..]: Arg
             Topic::Memory => write_all(&out, memory_info().as_bytes()),
             Topic::Processes => write_processes(&out),
             Topic::Cpus => write_cpus(&out),
-            Topic::BootArguments => {
-                write_all(&out, FACTS.get().map_or("", |facts| facts.boot_arguments).as_bytes())
-            }
+            Topic::BootArguments => write_all(
+                &out,
+                FACTS
+                    .get()
+                    .map_or("", |facts| facts.boot_arguments)
+                    .as_bytes(),
+            ),
             Topic::Version => {
                 let version = concat!("ViperOS ", env!("CARGO_PKG_VERSION"), " (AArch64)");
                 write_all(&out, version.as_bytes())
@@ -201,7 +217,10 @@ fn machine_info() -> MachineInfo {
 fn memory_info() -> MemoryInfo {
     let usage = mm::memory_use();
     let bytes = |purpose: Purpose| {
-        usage.used.get(purpose as usize).map_or(0, |pages| pages.saturating_mul(PAGE))
+        usage
+            .used
+            .get(purpose as usize)
+            .map_or(0, |pages| pages.saturating_mul(PAGE))
     };
     MemoryInfo {
         total: usage.total.saturating_mul(PAGE),

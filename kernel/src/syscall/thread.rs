@@ -4,8 +4,7 @@ use abi::process::ThreadArgs;
 use abi::{Error, NEVER, Rights};
 
 use crate::arch::UserFrame;
-use crate::process::{Process, ThreadObject};
-use crate::sync::Ref;
+use crate::process::Process;
 use crate::time::now_ns;
 
 use super::Args;
@@ -27,15 +26,12 @@ pub(super) fn thread_create(cx: &Context, [args, ..]: Args) -> Outcome {
         }
         let frame = UserFrame::starting(args.entry, args.stack, args.argument, args.tls);
         let thread = Process::make_thread(&cx.process, frame)?;
-        let object = Ref::new(ThreadObject::new(thread.clone()));
-        let handle = object
-            .map_err(|_| Error::NoMemory)
-            .and_then(|object| cx.add(object, THREAD_RIGHTS));
+        let handle = cx.add(thread.clone(), THREAD_RIGHTS);
         if handle.is_err() {
             // It starts and ends at once: a thread that was entered has to leave itself.
-            thread.kill();
+            thread.thread().kill();
         }
-        thread.start();
+        thread.thread().start();
         Ok(Outcome::value(handle?))
     };
     Outcome::from(create())

@@ -33,7 +33,9 @@ impl Scale {
     fn ticks(&self, ns: u64) -> u64 {
         // One tick later rather than one too early.
         let since = ((u128::from(ns) * u128::from(self.ticks_per_ns)) >> 32) + 1;
-        u64::try_from(since).unwrap_or(u64::MAX).saturating_add(self.start)
+        u64::try_from(since)
+            .unwrap_or(u64::MAX)
+            .saturating_add(self.start)
     }
 }
 
@@ -62,7 +64,9 @@ pub fn ticks_at(ns: u64) -> u64 {
 
 /// ns since 1970-01-01 UTC.
 pub fn wall_ns() -> u64 {
-    WALL_OFFSET_NS.load(Ordering::Relaxed).saturating_add(now_ns())
+    WALL_OFFSET_NS
+        .load(Ordering::Relaxed)
+        .saturating_add(now_ns())
 }
 
 /// Sets the wall clock.
@@ -90,7 +94,10 @@ mod tests {
             let scale = Scale::new(7, hz);
             for ns in [0, 1, 15, 16, 17, 999, 1_000_000, NS_PER_SECOND, 1 << 40] {
                 // The fixed point is exact to 2^-32 of the counter.
-                assert!(scale.ns(scale.ticks(ns)) + 1 + (ns >> 32) >= ns, "{hz} Hz, {ns} ns");
+                assert!(
+                    scale.ns(scale.ticks(ns)) + 1 + (ns >> 32) >= ns,
+                    "{hz} Hz, {ns} ns"
+                );
             }
         }
     }

@@ -16,7 +16,9 @@ const NOWHERE: usize = usize::MAX;
 impl HeapSlot {
     /// In no heap.
     pub const fn new() -> Self {
-        HeapSlot { index: AtomicUsize::new(NOWHERE) }
+        HeapSlot {
+            index: AtomicUsize::new(NOWHERE),
+        }
     }
 }
 
@@ -41,7 +43,9 @@ pub struct DeadlineHeap<T> {
 impl<T: Timed> DeadlineHeap<T> {
     /// An empty heap.
     pub const fn new() -> Self {
-        DeadlineHeap { entries: Vec::new() }
+        DeadlineHeap {
+            entries: Vec::new(),
+        }
     }
 
     /// The earliest deadline.
@@ -65,13 +69,18 @@ impl<T: Timed> DeadlineHeap<T> {
 
     /// Takes the element with the earliest deadline, if that is not after `now`.
     pub fn pop_due(&mut self, now: u64) -> Option<Ref<T>> {
-        (self.next_deadline()? <= now).then(|| self.take(0)).flatten()
+        (self.next_deadline()? <= now)
+            .then(|| self.take(0))
+            .flatten()
     }
 
     /// Takes this element out; returns whether it was in.
     pub fn remove(&mut self, element: &T) -> bool {
         let index = element.heap_slot().index.load(Ordering::Relaxed);
-        let here = self.entries.get(index).is_some_and(|(_, other)| core::ptr::eq(&**other, element));
+        let here = self
+            .entries
+            .get(index)
+            .is_some_and(|(_, other)| core::ptr::eq(&**other, element));
         here && self.take(index).is_some()
     }
 
@@ -159,13 +168,19 @@ mod tests {
     fn any_mix_of_inserts_and_removals_keeps_the_order() {
         let mut random = 12345u64;
         let mut next = || {
-            random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            random = random
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
             random >> 33
         };
         let mut heap = DeadlineHeap::new();
         let mut all = Vec::new();
         for _ in 0..500 {
-            let alarm = Ref::new(Alarm { slot: HeapSlot::new(), at: next() % 1000 }).unwrap();
+            let alarm = Ref::new(Alarm {
+                slot: HeapSlot::new(),
+                at: next() % 1000,
+            })
+            .unwrap();
             heap.insert(alarm.at, alarm.clone()).unwrap();
             all.push(alarm);
         }
@@ -176,7 +191,9 @@ mod tests {
         }
         let mut expected: Vec<_> = all.iter().map(|alarm| alarm.at).collect();
         expected.sort_unstable();
-        let popped: Vec<_> = core::iter::from_fn(|| heap.pop_due(500)).map(|a| a.at).collect();
+        let popped: Vec<_> = core::iter::from_fn(|| heap.pop_due(500))
+            .map(|a| a.at)
+            .collect();
         let due: Vec<_> = expected.iter().copied().filter(|at| *at <= 500).collect();
         assert_eq!(popped, due);
         assert_eq!(heap.entries.len(), expected.len() - due.len());

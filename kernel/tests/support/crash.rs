@@ -22,6 +22,24 @@ const EXHAUSTIVE_BLOCKS: usize = 12;
 /// Random combinations of a larger epoch.
 const RANDOM_SUBSETS: u64 = 256;
 
+/// How thoroughly an epoch is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Epochs up to this many blocks are enumerated completely.
+    pub exhaustive_blocks: usize,
+    /// Random combinations of a larger one.
+    pub random_subsets: u64,
+}
+
+impl Default for Effort {
+    fn default() -> Effort {
+        Effort {
+            exhaustive_blocks: EXHAUSTIVE_BLOCKS,
+            random_subsets: RANDOM_SUBSETS,
+        }
+    }
+}
+
 /// One workload as it reached the disk.
 pub struct Recording {
     /// The disk before it.
@@ -37,6 +55,7 @@ pub struct Recording {
 /// What was looked at.
 #[derive(Debug, Default)]
 pub struct Tally {
+    pub effort: Effort,
     pub states: u64,
     pub distinct: u64,
     pub bad: Vec<String>,
@@ -114,7 +133,8 @@ impl Enumeration<'_> {
         let count = units.len();
         // Each commit has two flushes; the second acknowledges it.
         let acknowledged = self.recording.first_generation + flushes / 2;
-        if count <= EXHAUSTIVE_BLOCKS {
+        let effort = self.tally.effort;
+        if count <= effort.exhaustive_blocks {
             for subset in 0..1u64 << count {
                 self.state(units, |index| subset >> index & 1 == 1, None, acknowledged);
             }
@@ -123,7 +143,7 @@ impl Enumeration<'_> {
                 self.state(units, |index| index < end, None, acknowledged);
                 self.state(units, |index| index != end, None, acknowledged);
             }
-            for _ in 0..RANDOM_SUBSETS {
+            for _ in 0..effort.random_subsets {
                 let density = 1 + self.random.below(7);
                 let chosen: Vec<bool> = units
                     .iter()

@@ -106,6 +106,35 @@ impl Forge {
         }
     }
 
+    /// Changes the value of the first item that `wanted` accepts, signed; `false` when
+    /// there is none.
+    pub fn edit(
+        &self,
+        image: &mut [u8],
+        wanted: impl Fn(&Key, &[u8]) -> bool,
+        change: impl FnOnce(&mut [u8]),
+    ) -> bool {
+        for (node, place) in self.nodes.iter().enumerate() {
+            let mut bytes = page(image, place.pointer.addr0.get()).to_vec();
+            let count = usize::from(u16::from_le_bytes([bytes[COUNT_AT], bytes[COUNT_AT + 1]]));
+            if bytes[LEVEL_AT] > 0 {
+                continue;
+            }
+            for index in 0..count {
+                let at = HEADER_BYTES + index * ITEM_BYTES;
+                let key = Key::from_bytes(bytes[at..at + KEY_BYTES].try_into().expect("a key"));
+                let half = |at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+                let (start, len) = (half(at + KEY_BYTES), half(at + KEY_BYTES + 2));
+                if wanted(&key, &bytes[start..start + len]) {
+                    change(&mut bytes[start..start + len]);
+                    self.replace(image, node, bytes);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
     /// Writes a superblock, signed, to its slot at every place.
     pub fn replace_superblock(&self, image: &mut [u8], superblock: &Superblock) {
         for place in 0..3 {

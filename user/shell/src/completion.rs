@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use viper::path;
 
-use crate::editor::{Candidates, Choice, Completer};
+use crate::editor::{CLOSING_QUOTE, Candidates, Choice, Completer};
 
 /// Most choices offered.
 const CHOICES_MAX: usize = 2000;
@@ -137,7 +137,7 @@ fn path_choice(directory: &str, name: &str, is_directory: bool) -> Choice {
             label,
         },
         true => {
-            let ending = if is_directory { "" } else { "\" " };
+            let ending = if is_directory { CLOSING_QUOTE } else { "\" " };
             Choice {
                 text: format!("\"{text}"),
                 ending,

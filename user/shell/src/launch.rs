@@ -158,6 +158,7 @@ pub fn explain(name: &str, error: &fs::Error) -> String {
         abi::Error::NotFound if error.path == name && !name.contains([':', '/']) => {
             format!("{name}: no such command; Help lists them")
         }
+        _ if error.path == name => format!("{error}"),
         _ => format!("{name}: {error}"),
     }
 }

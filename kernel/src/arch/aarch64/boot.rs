@@ -52,7 +52,11 @@ unsafe extern "Rust" {
 extern "C" fn kernel_entry(device_tree: u64, image: u64, entry_level: u64) -> ! {
     mmu::set_image(image);
     super::cpu::init_boot_cpu();
-    kernel_main(BootInfo { device_tree, image, entry_level })
+    kernel_main(BootInfo {
+        device_tree,
+        image,
+        entry_level,
+    })
 }
 
 /// What a secondary CPU needs before it can run Rust; read by boot.S with the MMU off.

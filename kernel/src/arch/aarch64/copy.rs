@@ -49,5 +49,8 @@ pub(super) fn fixup(pc: u64) -> Option<u64> {
     let end = &raw const __user_copy_table_end;
     // SAFETY: both symbols bound the section, which holds nothing but such entries.
     let table = unsafe { core::slice::from_raw_parts(start, end.offset_from_unsigned(start)) };
-    table.iter().find(|entry| (entry.first..entry.end).contains(&pc)).map(|entry| entry.fixup)
+    table
+        .iter()
+        .find(|entry| (entry.first..entry.end).contains(&pc))
+        .map(|entry| entry.fixup)
 }

@@ -60,7 +60,11 @@ struct EmergencyStack([u8; EMERGENCY_BYTES]);
 static mut BOOT_EMERGENCY: EmergencyStack = EmergencyStack([0; EMERGENCY_BYTES]);
 
 fn locals(cpu: usize) -> &'static CpuLocal {
-    if cpu == 0 { &BOOT_CPU_LOCAL } else { &OTHER_CPU_LOCALS[cpu] }
+    if cpu == 0 {
+        &BOOT_CPU_LOCAL
+    } else {
+        &OTHER_CPU_LOCALS[cpu]
+    }
 }
 
 fn local() -> &'static CpuLocal {
@@ -78,7 +82,10 @@ pub(super) fn install_cpu_local(cpu: usize, emergency_top: u64) -> &'static CpuL
     let local = locals(cpu);
     local.id.store(cpu as u32, Ordering::Relaxed);
     local.emergency_top.store(emergency_top, Ordering::Relaxed);
-    local.syscalls.store(BOOT_CPU_LOCAL.syscalls.load(Ordering::Relaxed), Ordering::Relaxed);
+    local.syscalls.store(
+        BOOT_CPU_LOCAL.syscalls.load(Ordering::Relaxed),
+        Ordering::Relaxed,
+    );
     local
 }
 
@@ -93,7 +100,9 @@ pub fn cpu_id() -> usize {
 
 /// Makes `context` the one whose program this CPU runs.
 pub fn set_current(context: &Context) {
-    local().current.store(core::ptr::from_ref(context).cast_mut(), Ordering::Relaxed);
+    local()
+        .current
+        .store(core::ptr::from_ref(context).cast_mut(), Ordering::Relaxed);
 }
 
 pub(super) fn current() -> *const Context {
@@ -169,7 +178,13 @@ pub fn synchronize_code() {
     // SAFETY: cache maintenance only; QEMU and Armv8 with coherent caches need no more
     // than the barriers around IC IALLUIS.
     unsafe {
-        asm!("dsb ishst", "ic ialluis", "dsb ish", "isb", options(nostack, preserves_flags));
+        asm!(
+            "dsb ishst",
+            "ic ialluis",
+            "dsb ish",
+            "isb",
+            options(nostack, preserves_flags)
+        );
     }
 }
 

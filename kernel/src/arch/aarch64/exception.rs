@@ -123,7 +123,11 @@ extern "C" fn exception_el0_aarch32() {
 
 fn deliver(cause: FaultCause, address: u64) {
     use aarch64_cpu::registers::{ELR_EL1, Readable};
-    let fault = UserFault { cause, address, pc: ELR_EL1.get() };
+    let fault = UserFault {
+        cause,
+        address,
+        pc: ELR_EL1.get(),
+    };
     (registered().user_fault)(&fault);
 }
 
@@ -144,7 +148,13 @@ extern "C" fn exception_serror(frame: &KernelFrame, syndrome: u64, address: u64)
 
 #[unsafe(no_mangle)]
 extern "C" fn exception_unexpected(frame: &KernelFrame, syndrome: u64, address: u64) -> ! {
-    report(frame, "unexpected exception vector", syndrome, address, sp_of(frame))
+    report(
+        frame,
+        "unexpected exception vector",
+        syndrome,
+        address,
+        sp_of(frame),
+    )
 }
 
 #[unsafe(no_mangle)]

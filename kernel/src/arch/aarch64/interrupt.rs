@@ -40,7 +40,10 @@ pub enum GicConfig {
 
 enum Gic {
     None,
-    V2 { gic: GicV2<'static>, distributor: u64 },
+    V2 {
+        gic: GicV2<'static>,
+        distributor: u64,
+    },
     V3(GicV3<'static>),
 }
 
@@ -67,22 +70,26 @@ pub fn gic_version() -> u32 {
 pub fn init_gic(config: GicConfig, cpus: usize) -> Result<(), &'static str> {
     const NOWHERE: &str = "interrupt controller at address 0";
     let gic = match config {
-        GicConfig::V2 { distributor, cpu_interface } => {
+        GicConfig::V2 {
+            distributor,
+            cpu_interface,
+        } => {
             // SAFETY: start-up maps the two register blocks named by the device tree
             // as device memory, once, and hands them only to this driver.
-            let mut gic =
-                unsafe { GicV2::new(distributor as *mut _, cpu_interface as *mut _) };
+            let mut gic = unsafe { GicV2::new(distributor as *mut _, cpu_interface as *mut _) };
             gic.setup();
             VERSION.store(2, Ordering::Relaxed);
             Gic::V2 { gic, distributor }
         }
-        GicConfig::V3 { distributor, redistributors } => {
+        GicConfig::V3 {
+            distributor,
+            redistributors,
+        } => {
             let distributor = NonNull::new(distributor as *mut _).ok_or(NOWHERE)?;
             let redistributors = NonNull::new(redistributors as *mut _).ok_or(NOWHERE)?;
             // SAFETY: as for version 2.
-            let gic = unsafe {
-                GicV3::new(UniqueMmioPointer::new(distributor), redistributors, cpus)
-            };
+            let gic =
+                unsafe { GicV3::new(UniqueMmioPointer::new(distributor), redistributors, cpus) };
             let mut gic = gic.map_err(|_| "the redistributors do not answer as GICv3")?;
             gic.setup(0);
             VERSION.store(3, Ordering::Relaxed);
@@ -160,7 +167,9 @@ pub fn enable_line(number: u32, edge: bool) {
             let affinity = AFFINITIES[0].load(Ordering::Relaxed);
             let _ = gic.set_trigger(int_id(number), None, trigger);
             let _ = gic.set_interrupt_priority(int_id(number), None, PRIORITY);
-            let _ = gic.distributor().set_routing(int_id(number), Some(affinity & 0xff_00ff_ffff));
+            let _ = gic
+                .distributor()
+                .set_routing(int_id(number), Some(affinity & 0xff_00ff_ffff));
             let _ = gic.enable_interrupt(int_id(number), None, true);
         }
     });

@@ -6,7 +6,9 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use aarch64_cpu::asm::barrier::{ISH, ISHST, SY, dsb, isb};
 use aarch64_cpu::registers::{ReadWriteable, SCTLR_EL1, TTBR0_EL1, TTBR1_EL1, Writeable};
 
-use crate::arch::{Descriptor, IMAGE_BASE, KERNEL_STACKS_BASE, MemoryType, PHYS_MAP_BASE, PageFlags};
+use crate::arch::{
+    Descriptor, IMAGE_BASE, KERNEL_STACKS_BASE, MemoryType, PHYS_MAP_BASE, PageFlags,
+};
 
 static IMAGE_PHYS: AtomicU64 = AtomicU64::new(0);
 static KERNEL_TABLE: AtomicU64 = AtomicU64::new(0);
@@ -23,7 +25,10 @@ pub const fn phys_to_virt(address: u64) -> *mut u8 {
 
 /// The physical address behind a pointer into the physical map.
 pub fn virt_to_phys(pointer: *const u8) -> u64 {
-    debug_assert!((pointer as u64) < KERNEL_STACKS_BASE, "not in the physical map");
+    debug_assert!(
+        (pointer as u64) < KERNEL_STACKS_BASE,
+        "not in the physical map"
+    );
     pointer as u64 - PHYS_MAP_BASE
 }
 
@@ -92,9 +97,7 @@ pub fn image_tail() -> &'static [u8] {
         return &[];
     }
     // SAFETY: the boot loader has put that many bytes there; start-up keeps them reserved.
-    unsafe {
-        core::slice::from_raw_parts(phys_to_virt(image.phys + own), (size - own) as usize)
-    }
+    unsafe { core::slice::from_raw_parts(phys_to_virt(image.phys + own), (size - own) as usize) }
 }
 
 /// Adds all memory to the physical map of the boot tables, a GiB at a time, so that the

@@ -1,7 +1,5 @@
 //! One CPU for each test thread; masking is remembered, nothing interrupts.
 
-
-
 use super::std::cell::Cell;
 use super::std::{self, thread_local};
 

@@ -1,4 +1,4 @@
-//! Physical memory as one allocation; tables are built but never walked by hardware.
+//! Physical memory as one allocation; tables are built but never walked.
 
 use super::std;
 
@@ -49,7 +49,14 @@ pub struct ImageLayout {
 
 /// No image.
 pub fn image_layout() -> ImageLayout {
-    ImageLayout { start: 0, text_end: 0, rodata_end: 0, relro_end: 0, end: 0, phys: 0 }
+    ImageLayout {
+        start: 0,
+        text_end: 0,
+        rodata_end: 0,
+        relro_end: 0,
+        end: 0,
+        phys: 0,
+    }
 }
 
 /// Nothing to activate.

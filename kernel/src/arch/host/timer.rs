@@ -1,7 +1,5 @@
 //! The host's clock.
 
-
-
 use super::std::sync::OnceLock;
 use super::std::time::Instant;
 

@@ -40,7 +40,12 @@ pub(super) struct LineInput {
 impl LineInput {
     /// Without input, with room for `size` bytes.
     pub(super) fn new(size: usize) -> Result<Self, AllocError> {
-        Ok(LineInput { ring: Ring::new(size)?, ready: 0, ends: 0, canonical: true })
+        Ok(LineInput {
+            ring: Ring::new(size)?,
+            ready: 0,
+            ends: 0,
+            canonical: true,
+        })
     }
 
     /// Takes one typed byte.
@@ -163,7 +168,9 @@ mod tests {
 
     fn read(input: &mut LineInput, mode: TerminalMode) -> Option<alloc::vec::Vec<u8>> {
         let mut bytes = [0; 16];
-        input.take(&mut bytes, mode).map(|count| bytes[..count].to_vec())
+        input
+            .take(&mut bytes, mode)
+            .map(|count| bytes[..count].to_vec())
     }
 
     #[test]

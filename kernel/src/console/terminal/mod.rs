@@ -54,7 +54,11 @@ impl Terminal {
     /// # Errors
     /// [`AllocError`] where there is no memory.
     pub fn new(device: Ref<dyn SerialDevice>, unattended: bool) -> Result<Terminal, AllocError> {
-        let mode = if unattended { TerminalMode::empty() } else { FIRST_MODE };
+        let mode = if unattended {
+            TerminalMode::empty()
+        } else {
+            FIRST_MODE
+        };
         Ok(Terminal {
             base: ObjectBase::new(Signals::WRITABLE),
             device,
@@ -98,7 +102,9 @@ impl Terminal {
             Heard::Stored | Heard::Erased | Heard::Ignored => {}
         }
         if input.has_ready() {
-            self.base.signals().update(Signals::empty(), Signals::READABLE);
+            self.base
+                .signals()
+                .update(Signals::empty(), Signals::READABLE);
         }
         drop(input);
         if mode.contains(TerminalMode::ECHO) {
@@ -149,11 +155,13 @@ impl Terminal {
         let mut input = self.input.lock();
         let count = input.take(out, self.mode());
         if !input.has_ready() {
-            self.base.signals().update(Signals::READABLE, Signals::empty());
+            self.base
+                .signals()
+                .update(Signals::READABLE, Signals::empty());
         }
         drop(input);
         if count.is_none() && self.spoke.swap(false, Ordering::Relaxed) {
-            crate::console::terminal_idle_mark();
+            crate::arch::terminal_idle_mark();
         }
         count
     }
@@ -196,7 +204,11 @@ impl Terminal {
             columns: 0,
             rows: 0,
             lost: self.lost.load(Ordering::Relaxed),
-            flags: if self.unattended { TERMINAL_UNATTENDED } else { 0 },
+            flags: if self.unattended {
+                TERMINAL_UNATTENDED
+            } else {
+                0
+            },
         }
     }
 
@@ -208,8 +220,14 @@ impl Terminal {
         if discard {
             input.clear();
         }
-        let raise = if input.has_ready() { Signals::READABLE } else { Signals::empty() };
-        self.base.signals().update(Signals::BREAK | Signals::READABLE, raise);
+        let raise = if input.has_ready() {
+            Signals::READABLE
+        } else {
+            Signals::empty()
+        };
+        self.base
+            .signals()
+            .update(Signals::BREAK | Signals::READABLE, raise);
         old
     }
 }

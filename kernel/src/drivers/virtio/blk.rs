@@ -11,9 +11,7 @@ use virtio_drivers::queue::VirtQueue;
 use virtio_drivers::transport::mmio::MmioTransport;
 use virtio_drivers::transport::{InterruptStatus, Transport};
 
-use crate::block::{
-    BlockDevice, Completion, Error, Limits, Request, TRANSFER_BYTES_MAX, Ticket,
-};
+use crate::block::{BlockDevice, Completion, Error, Limits, Request, TRANSFER_BYTES_MAX, Ticket};
 use crate::drivers::irq::IrqHandler;
 use crate::limits::BLOCK_TIMEOUT_NS;
 use crate::sync::{SpinLock, WaitQueue, try_box};
@@ -123,9 +121,12 @@ impl VirtioBlk {
             Ok((u64::from(high) << 32) | u64::from(low))
         })?;
         let (mut done, mut in_flight) = (Vec::new(), Vec::new());
-        in_flight.try_reserve_exact(QUEUE_SIZE).map_err(|_| VirtioError("there is no memory for it"))?;
+        in_flight
+            .try_reserve_exact(QUEUE_SIZE)
+            .map_err(|_| VirtioError("there is no memory for it"))?;
         in_flight.resize_with(QUEUE_SIZE, || None);
-        done.try_reserve(QUEUE_SIZE).map_err(|_| VirtioError("there is no memory for it"))?;
+        done.try_reserve(QUEUE_SIZE)
+            .map_err(|_| VirtioError("there is no memory for it"))?;
         Ok(VirtioBlk {
             state: SpinLock::new(State {
                 transport,
@@ -178,10 +179,19 @@ impl State {
         sector: u64,
         buffer: Vec<u8>,
     ) -> Result<Ticket, Error> {
-        let header = try_box(Header { kind: kind.to_le(), reserved: 0, sector: sector.to_le() })
-            .map_err(|_| Error::Failed)?;
+        let header = try_box(Header {
+            kind: kind.to_le(),
+            reserved: 0,
+            sector: sector.to_le(),
+        })
+        .map_err(|_| Error::Failed)?;
         let status = try_box([STATUS_NONE]).map_err(|_| Error::Failed)?;
-        let mut entry = InFlight { number, header, status, buffer };
+        let mut entry = InFlight {
+            number,
+            header,
+            status,
+            buffer,
+        };
         let token = entry.with_buffers(kind, |inputs, outputs| {
             // SAFETY: all three buffers are on the heap and owned by `entry`, which goes
             // into `in_flight` until `pop_used` returns its token.
@@ -204,7 +214,10 @@ impl State {
     /// Takes everything out of the used ring.
     fn drain(&mut self) {
         while let Some(token) = self.queue.peek_used() {
-            let entry = self.in_flight.get_mut(usize::from(token)).and_then(Option::take);
+            let entry = self
+                .in_flight
+                .get_mut(usize::from(token))
+                .and_then(Option::take);
             let Some(mut entry) = entry else {
                 self.fail("it returned a request that was never sent");
                 return;
@@ -214,10 +227,16 @@ impl State {
                 // SAFETY: these are the buffers that were added under this token.
                 unsafe { self.queue.pop_used(token, inputs, outputs) }
             });
-            let expected = if kind == TYPE_IN { entry.buffer.len() + 1 } else { 1 };
+            let expected = if kind == TYPE_IN {
+                entry.buffer.len() + 1
+            } else {
+                1
+            };
             let result = match (popped, entry.status[0]) {
                 (Ok(written), STATUS_OK) if kind != TYPE_IN || written as usize >= expected => {
-                    Ok(Completion { buffer: entry.buffer })
+                    Ok(Completion {
+                        buffer: entry.buffer,
+                    })
                 }
                 (Ok(_), STATUS_UNSUPPORTED) => Err(Error::Unsupported),
                 _ => Err(Error::Failed),

@@ -58,7 +58,10 @@ impl Directory {
     /// # Errors
     /// [`AllocError`] where there is no memory.
     pub fn new(node: Ref<Node>) -> Result<Ref<Directory>, AllocError> {
-        Ref::new(Directory { base: ObjectBase::new(Signals::empty()), node })
+        Ref::new(Directory {
+            base: ObjectBase::new(Signals::empty()),
+            node,
+        })
     }
 
     /// The root directory of a volume.
@@ -99,9 +102,17 @@ impl Directory {
                     return Err(error);
                 }
                 let directory = flags.contains(OpenFlags::DIRECTORY);
-                let kind = if directory { Kind::Directory } else { Kind::File };
+                let kind = if directory {
+                    Kind::Directory
+                } else {
+                    Kind::File
+                };
                 let now_ns = MountedVolume::now();
-                let new = NewNode { kind, protection: NEW_PROTECTION, now_ns };
+                let new = NewNode {
+                    kind,
+                    protection: NEW_PROTECTION,
+                    now_ns,
+                };
                 volume.engine(|engine| engine.create(walked.parent, name, new))?
             }
         };
@@ -137,7 +148,9 @@ impl Directory {
         let ino = match walked.name {
             None => walked.parent,
             Some(name) => {
-                volume.engine(|engine| engine.lookup(walked.parent, name, case(any_case)))?.ino
+                volume
+                    .engine(|engine| engine.lookup(walked.parent, name, case(any_case)))?
+                    .ino
             }
         };
         volume.node(volume, ino)?.stat()
@@ -147,11 +160,7 @@ impl Directory {
     ///
     /// # Errors
     /// As the engine reports.
-    pub fn list(
-        &self,
-        cookie: u64,
-        mut sink: impl FnMut(Listed<'_>) -> bool,
-    ) -> Result<(), Error> {
+    pub fn list(&self, cookie: u64, mut sink: impl FnMut(Listed<'_>) -> bool) -> Result<(), Error> {
         let ino = self.node.ino();
         self.volume().engine(|engine| {
             engine.read_dir(ino, cookie, |entry| {
@@ -210,10 +219,19 @@ impl Directory {
         let any_case = case(flags.contains(RenameFlags::ANY_CASE));
         let old = walk(&self.node, from, any_case)?;
         let new = walk(&target.node, to, any_case)?;
-        let old_place = Place { dir: old.parent, name: old.name.ok_or(Error::BadName)? };
-        let new_place = Place { dir: new.parent, name: new.name.ok_or(Error::BadName)? };
+        let old_place = Place {
+            dir: old.parent,
+            name: old.name.ok_or(Error::BadName)?,
+        };
+        let new_place = Place {
+            dir: new.parent,
+            name: new.name.ok_or(Error::BadName)?,
+        };
         let replace = flags.contains(RenameFlags::REPLACE);
-        let options = RenameOptions { case: any_case, replace };
+        let options = RenameOptions {
+            case: any_case,
+            replace,
+        };
         let now = MountedVolume::now();
         // The data of the moved file goes first: a rename that survives a power cut must
         // not lead to an empty file.
@@ -223,7 +241,9 @@ impl Directory {
         let node = self.volume().node(self.volume(), found.ino)?;
         node.write_back()?;
         let replaced = self.volume().engine(|engine| {
-            let replaced = engine.lookup(new_place.dir, new_place.name, Case::Exact).ok();
+            let replaced = engine
+                .lookup(new_place.dir, new_place.name, Case::Exact)
+                .ok();
             engine.rename(old_place, new_place, options, now)?;
             Ok::<_, crate::fs::viperfs::Error>(replaced)
         })?;

@@ -36,7 +36,12 @@ impl File {
     /// [`AllocError`] where there is no memory.
     pub fn new(node: Ref<Node>, append: bool) -> Result<Ref<File>, AllocError> {
         let base = ObjectBase::new(Signals::READABLE | Signals::WRITABLE);
-        Ref::new(File { base, node, position: Mutex::new(0), append })
+        Ref::new(File {
+            base,
+            node,
+            position: Mutex::new(0),
+            append,
+        })
     }
 
     /// The file's contents.
@@ -141,7 +146,10 @@ impl File {
     ) -> Result<(), Error> {
         let frame = self.node.page_for_write(page, within, part)?;
         data.copy_to_frame(done, &frame, within, part)?;
-        let end = page.saturating_mul(PAGE).saturating_add(within as u64).saturating_add(part as u64);
+        let end = page
+            .saturating_mul(PAGE)
+            .saturating_add(within as u64)
+            .saturating_add(part as u64);
         self.node.written(page, end)
     }
 
@@ -182,7 +190,9 @@ impl File {
             2 => self.node.size(),
             _ => return Err(Error::InvalidArgument),
         };
-        *position = base.checked_add_signed(offset).ok_or(Error::InvalidArgument)?;
+        *position = base
+            .checked_add_signed(offset)
+            .ok_or(Error::InvalidArgument)?;
         Ok(*position)
     }
 

@@ -46,7 +46,9 @@ struct FileSource {
 impl PageSource for FileSource {
     fn fill(&self, first: u64, pages: &mut [u8]) -> Result<(), SourceError> {
         let offset = first.checked_mul(PAGE).ok_or(SourceError::BeyondEnd)?;
-        let read = self.volume.engine(|engine| engine.read(self.ino, offset, pages));
+        let read = self
+            .volume
+            .engine(|engine| engine.read(self.ino, offset, pages));
         match read {
             Ok(bytes) => {
                 if let Some(rest) = pages.get_mut(bytes..) {
@@ -69,12 +71,25 @@ impl Node {
         volume: Ref<MountedVolume>,
         stat: &viperfs::Stat,
     ) -> Result<Ref<Node>, Error> {
-        let source = Ref::new(FileSource { volume: volume.clone(), ino: stat.ino })?;
-        let size = if stat.kind == Kind::Directory { 0 } else { stat.size };
+        let source = Ref::new(FileSource {
+            volume: volume.clone(),
+            ino: stat.ino,
+        })?;
+        let size = if stat.kind == Kind::Directory {
+            0
+        } else {
+            stat.size
+        };
         let source = source.widen(|source| source as *mut dyn PageSource);
         let pages = Ref::new(MemoryPages::of_file(size, source))?;
         let kind = kind_of(stat.kind);
-        Ok(Ref::new(Node { volume, ino: stat.ino, kind, pages, sizing: Mutex::new(()) })?)
+        Ok(Ref::new(Node {
+            volume,
+            ino: stat.ino,
+            kind,
+            pages,
+            sizing: Mutex::new(()),
+        })?)
     }
 
     /// Number in its volume.
@@ -110,7 +125,11 @@ impl Node {
     /// What is known about it.
     pub(super) fn stat(&self) -> Result<Stat, Error> {
         let stat = self.volume.engine(|engine| engine.stat(self.ino))?;
-        let size = if self.kind == NodeKind::File { self.size() } else { stat.size };
+        let size = if self.kind == NodeKind::File {
+            self.size()
+        } else {
+            stat.size
+        };
         Ok(Stat {
             node: self.ino,
             volume: self.volume.id(),
@@ -138,7 +157,11 @@ impl Node {
     ) -> Result<Frame, Error> {
         let whole = within == 0 && bytes as u64 == PAGE;
         let beyond = page.saturating_mul(PAGE) >= self.size();
-        Ok(if whole || beyond { self.pages.page_to_overwrite(page)? } else { self.pages.page(page)? })
+        Ok(if whole || beyond {
+            self.pages.page_to_overwrite(page)?
+        } else {
+            self.pages.page(page)?
+        })
     }
 
     /// Notes that a page was written up to byte `end` of the file.
@@ -168,7 +191,8 @@ impl Node {
         self.write_back_below(size)?;
         let dropped = self.pages.dirty_pages();
         let now = MountedVolume::now();
-        self.volume.engine(|engine| engine.truncate(self.ino, size, now))?;
+        self.volume
+            .engine(|engine| engine.truncate(self.ino, size, now))?;
         self.pages.resize(size);
         let left = self.count_dirty();
         self.volume.remove_dirty(dropped.saturating_sub(left));
@@ -189,8 +213,11 @@ impl Node {
         let mut from = 0;
         loop {
             let mut run = Vec::new();
-            run.try_reserve_exact(WRITE_RUN_PAGES * PAGE as usize).map_err(|_| Error::NoMemory)?;
-            let Some((first, pages)) = self.take_run(from, limit, &mut run) else { return Ok(()) };
+            run.try_reserve_exact(WRITE_RUN_PAGES * PAGE as usize)
+                .map_err(|_| Error::NoMemory)?;
+            let Some((first, pages)) = self.take_run(from, limit, &mut run) else {
+                return Ok(());
+            };
             from = first.saturating_add(pages);
             let offset = first.saturating_mul(PAGE);
             let size = self.size().min(limit);
@@ -215,7 +242,9 @@ impl Node {
         let mut done = 0;
         while let Some(rest) = run.get(done..).filter(|rest| !rest.is_empty()) {
             let at = offset.saturating_add(done as u64);
-            let written = self.volume.engine(|engine| engine.write(self.ino, at, rest, now))?;
+            let written = self
+                .volume
+                .engine(|engine| engine.write(self.ino, at, rest, now))?;
             if written == 0 {
                 return Err(Error::NoSpace);
             }

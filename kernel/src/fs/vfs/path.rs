@@ -58,11 +58,16 @@ pub(super) fn walk<'p>(start: &Ref<Node>, path: &'p [u8], case: Case) -> Result<
             here = next;
         }
     }
-    Ok(Walk { parent: here, name: pending })
+    Ok(Walk {
+        parent: here,
+        name: pending,
+    })
 }
 
 fn enter(start: &Ref<Node>, directory: u64, name: &[u8], case: Case) -> Result<u64, Error> {
-    let found = start.volume().engine(|engine| engine.lookup(directory, name, case))?;
+    let found = start
+        .volume()
+        .engine(|engine| engine.lookup(directory, name, case))?;
     match found.kind {
         Kind::Directory => Ok(found.ino),
         Kind::File => Err(Error::NotDirectory),

@@ -74,7 +74,11 @@ impl MountedVolume {
         let memory = mm::memory_use().total.saturating_mul(PAGE);
         let cache_bytes = usize::try_from(memory / CACHE_SHARE).unwrap_or(usize::MAX);
         let read_only = disk.limits().read_only;
-        let options = MountOptions { read_only, cache_bytes, ..MountOptions::default() };
+        let options = MountOptions {
+            read_only,
+            cache_bytes,
+            ..MountOptions::default()
+        };
         let engine = Volume::mount(disk, &options).map_err(|(_, error)| error)?;
         let free = engine.usage().free_bytes;
         let mut label = [0; 32];
@@ -206,7 +210,10 @@ impl MountedVolume {
     /// # Errors
     /// [`Error::NoSpace`] where the pages will not fit; they are counted all the same.
     pub(super) fn add_dirty(&self, pages: u64) -> Result<(), Error> {
-        let dirty = self.dirty.fetch_add(pages, Ordering::Relaxed).saturating_add(pages);
+        let dirty = self
+            .dirty
+            .fetch_add(pages, Ordering::Relaxed)
+            .saturating_add(pages);
         let free = self.free.load(Ordering::Relaxed);
         // A page takes its block and a share of the trees above it.
         let needed = dirty.saturating_mul(PAGE).saturating_mul(5) / 4;
@@ -225,9 +232,11 @@ impl MountedVolume {
     }
 
     pub(super) fn remove_dirty(&self, pages: u64) {
-        let _ = self.dirty.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |dirty| {
-            Some(dirty.saturating_sub(pages))
-        });
+        let _ = self
+            .dirty
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |dirty| {
+                Some(dirty.saturating_sub(pages))
+            });
     }
 
     /// Hands every dirty page to the engine.
@@ -240,7 +249,11 @@ impl MountedVolume {
             let next = {
                 let nodes = self.nodes.lock();
                 let index = nodes.partition_point(|node| node.ino() <= ino);
-                nodes.iter().skip(index).find(|node| node.is_dirty()).cloned()
+                nodes
+                    .iter()
+                    .skip(index)
+                    .find(|node| node.is_dirty())
+                    .cloned()
             };
             let Some(node) = next else { return Ok(()) };
             ino = node.ino();
@@ -284,7 +297,9 @@ pub fn flush_all_volumes() -> bool {
     let mut index = 0;
     let mut well = true;
     loop {
-        let Some(volume) = VOLUMES.lock().get(index).cloned() else { return well };
+        let Some(volume) = VOLUMES.lock().get(index).cloned() else {
+            return well;
+        };
         if let Err(error) = volume.sync() {
             log::error!("volume {} could not be written: {error}", volume.id);
             well = false;

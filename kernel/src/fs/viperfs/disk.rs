@@ -80,7 +80,7 @@ impl<D: BlockDevice> Disk<D> {
 
     /// Starts to read `blocks` blocks, at most [`transfer_blocks`](Self::transfer_blocks).
     pub fn start_read(&mut self, block: u64, blocks: usize) -> Result<PendingRead> {
-        self.settle(block, block.saturating_add(blocks as u64))?;
+        self.settle(block, block.saturating_add(blocks as u64));
         let buffer = vec![0; blocks.saturating_mul(BLOCK_BYTES)];
         let sector = sector_of(block)?;
         let ticket = self
@@ -107,7 +107,7 @@ impl<D: BlockDevice> Disk<D> {
     /// Starts to write whole blocks; the outcome shows in [`drain`](Self::drain).
     pub fn write(&mut self, block: u64, buffer: Vec<u8>) -> Result<()> {
         let end = block.saturating_add((buffer.len() / BLOCK_BYTES) as u64);
-        self.settle(block, end)?;
+        self.settle(block, end);
         while self.in_flight.len() >= self.depth {
             self.reap_oldest();
         }
@@ -148,15 +148,13 @@ impl<D: BlockDevice> Disk<D> {
         done.map(|_| ())
     }
 
-    fn settle(&mut self, start: u64, end: u64) -> Result<()> {
-        if self
-            .in_flight
-            .iter()
-            .any(|write| write.start < end && start < write.end)
-        {
-            return self.drain();
+    /// Waits for writes that touch a range. Whether one was lost shows in `drain`; a
+    /// read of what was lost fails by its checksum.
+    fn settle(&mut self, start: u64, end: u64) {
+        let overlaps = |write: &InFlight| write.start < end && start < write.end;
+        while self.in_flight.iter().any(overlaps) {
+            self.reap_oldest();
         }
-        Ok(())
     }
 
     fn reap_oldest(&mut self) {

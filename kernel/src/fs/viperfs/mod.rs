@@ -21,7 +21,7 @@
 //! | `create`, `mount`, `rebuild` | the start of a volume's life, and its way back |
 //! | `transaction`, `commit` | what makes changes whole and durable |
 //! | `inode`, `dir`, `name`, `fold`, `link` | files, directories and names |
-//! | `extent_map`, `read`, `write`, `orphan` | the bytes of files |
+//! | `extent_map`, `read`, `write`, `truncate`, `orphan` | the bytes of files |
 //! | `check` | is everything on a volume as it has to be |
 //!
 //! Key types: [`Volume`], [`MountOptions`], [`FormatOptions`], [`Error`].
@@ -52,6 +52,7 @@ mod rebuild;
 mod space;
 mod store;
 mod transaction;
+mod truncate;
 mod volume;
 mod write;
 

@@ -150,8 +150,10 @@ impl<D: BlockDevice> Store<D> {
                     self.mend(addr0, &node);
                     node
                 }
-                Err(_) => {
-                    self.needs_check = true;
+                Err(other) => {
+                    // A device that does not answer says nothing about the volume.
+                    let damaged = |error| matches!(error, Error::Corrupt { .. });
+                    self.needs_check |= damaged(error) && damaged(other);
                     return Err(error);
                 }
             },

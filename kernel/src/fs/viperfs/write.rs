@@ -12,7 +12,7 @@ use super::extent_map::{Content, FileExtent};
 use super::layout::checksum::data_sum;
 use super::layout::extent::{EXTENT_BYTES_MAX, INLINE_BYTES_MAX, SUM_BYTES};
 use super::layout::inode::{DiskTime, InodeItem};
-use super::layout::{BLOCK_BYTES, FILE_BYTES_MAX, ItemKind, Key};
+use super::layout::{BLOCK_BYTES, FILE_BYTES_MAX};
 use super::space::Run;
 use super::transaction::Need;
 use super::volume::Volume;
@@ -25,14 +25,6 @@ const CHUNK: Need = Need {
     splits: 3,
     data_blocks: 0,
     frees: false,
-};
-/// What cutting a file needs: its last block anew, the extents behind it, the inode and an
-/// orphan item.
-const CUT: Need = Need {
-    leaves: 8,
-    splits: 2,
-    data_blocks: 1,
-    frees: true,
 };
 
 impl<D: BlockDevice> Volume<D> {
@@ -270,70 +262,6 @@ impl<D: BlockDevice> Volume<D> {
             offset += u64::from(run.len) * BLOCK;
         }
         Ok(extents)
-    }
-
-    /// Changes the length of a file: cuts it, or lengthens it with zeros.
-    pub fn truncate(&mut self, ino: u64, size: u64, now_ns: u64) -> Result<()> {
-        if size > FILE_BYTES_MAX {
-            return Err(Error::TooLarge);
-        }
-        let old_size = self.file(ino)?.size.get();
-        let cut = size < old_size;
-        let need = Need { frees: cut, ..CUT };
-        let rest = self.change(need, now_ns, |volume| {
-            let mut item = volume.file(ino)?;
-            let mut rest = false;
-            if cut {
-                volume.zero_tail(ino, &mut item, size)?;
-                rest = volume.cut_extents(ino, &mut item, size)?;
-            }
-            item.size = size.into();
-            item.modify = DiskTime::from_ns(now_ns);
-            item.change = item.modify;
-            if rest {
-                volume.put_orphan(ino)?;
-            }
-            volume.put_inode(ino, &item)?;
-            Ok(rest)
-        })?;
-        if rest {
-            self.finish_truncate(ino)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Clears what lies behind the new end in its last block: should the file grow
-    /// again, zeros are read there.
-    fn zero_tail(&mut self, ino: u64, item: &mut InodeItem, size: u64) -> Result<()> {
-        let end = size.next_multiple_of(BLOCK).min(item.size.get());
-        if size == end {
-            return Ok(());
-        }
-        let from = size & !(BLOCK - 1);
-        let Some(extent) = self.extents(ino, from, from + 1, 1)?.pop() else {
-            return Ok(());
-        };
-        match extent.content {
-            Content::Blocks { .. } => {
-                self.write_chunk(ino, item, size, &vec![0; (end - size) as usize])
-            }
-            Content::Inline(mut bytes) if bytes.len() as u64 > size && size > 0 => {
-                bytes.truncate(size as usize);
-                self.put_extent(
-                    ino,
-                    &FileExtent {
-                        offset: 0,
-                        content: Content::Inline(bytes),
-                    },
-                )
-            }
-            // An empty inline extent does not exist.
-            Content::Inline(bytes) if bytes.len() as u64 > size => self
-                .store
-                .remove(&mut self.files, &Key::new(ino, ItemKind::Extent, 0)),
-            Content::Inline(_) => Ok(()),
-        }
     }
 }
 

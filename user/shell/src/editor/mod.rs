@@ -174,16 +174,22 @@ impl Editor {
 
     /// Ends the line.
     fn finish(&mut self) -> Step {
-        self.buffer.end();
-        self.redraw();
+        self.go_to_end();
         self.output.extend_from_slice(b"\r\n");
         Step::Line(self.buffer.text().to_string())
     }
 
+    /// Puts the cursor behind the line, so that what follows does not overwrite it.
+    fn go_to_end(&mut self) {
+        if !self.buffer.is_at_end() {
+            self.buffer.end();
+            self.redraw();
+        }
+    }
+
     /// Gives the line up.
     fn cancel(&mut self) -> Step {
-        self.buffer.end();
-        self.redraw();
+        self.go_to_end();
         self.output.extend_from_slice(b"^C\r\n");
         Step::Cancelled
     }
@@ -216,8 +222,15 @@ impl Editor {
         match choices.as_slice() {
             [] => self.output.push(BELL),
             [only] => {
+                if only.text.starts_with('"') && self.buffer.after_cursor().starts_with('"') {
+                    // The quote that an earlier completion put behind a directory.
+                    self.buffer.remove_after();
+                }
                 let text = [only.text.as_str(), only.ending].concat();
                 self.buffer.replace_before(candidates.start, &text);
+                if only.ending == CLOSING_QUOTE {
+                    self.buffer.left();
+                }
                 self.redraw();
             }
             several => {
@@ -264,6 +277,9 @@ impl Editor {
         self.view.draw(&self.buffer, &mut self.output);
     }
 }
+
+/// The ending of a directory in quotes: the cursor stays before it, for names to follow.
+pub const CLOSING_QUOTE: &str = "\"";
 
 /// What makes a terminal beep.
 const BELL: u8 = 7;

@@ -156,6 +156,39 @@ fn tab_completes_what_is_certain_and_lists_at_the_second() {
 }
 
 #[test]
+fn a_quoted_directory_is_closed_and_can_be_gone_into() {
+    struct Folder;
+    impl Completer for Folder {
+        fn candidates(&mut self, before: &str) -> Candidates {
+            let inside = before.contains('/');
+            let (text, ending) = match inside {
+                false => ("\"My notes/", CLOSING_QUOTE),
+                true => ("\"My notes/today", "\" "),
+            };
+            let choice = Choice {
+                text: text.into(),
+                ending,
+                label: text.into(),
+            };
+            Candidates {
+                start: 0,
+                choices: [choice].into(),
+            }
+        }
+    }
+    let history = History::default();
+    let mut editor = Editor::new("", 80, &history);
+    editor.feed(b'm', &history, &mut Folder);
+    editor.feed(b'\t', &history, &mut Folder);
+    assert_eq!(editor.buffer.text(), "\"My notes/\"");
+    editor.feed(b'\t', &history, &mut Folder);
+    assert_eq!(
+        editor.feed(b'\r', &history, &mut Folder),
+        Step::Line("\"My notes/today\" ".into())
+    );
+}
+
+#[test]
 fn a_long_line_scrolls_on_its_row() {
     let mut desk = Desk::new(24, &[]);
     let text = "abcdefghijklmnopqrstuvwxyz0123456789";

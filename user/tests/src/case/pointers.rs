@@ -131,6 +131,7 @@ fn number(call: &SyscallInfo, name: &str, kind: ArgKind) -> u64 {
     match (kind, call.name, name) {
         (ArgKind::Length, "system_info", _) => 128,
         (ArgKind::Length, "handle_list", _) => 48,
+        (ArgKind::Length, "directory_list", _) => BUFFER_BYTES_MIN as u64,
         (ArgKind::Length, ..) => PATH_BYTES as u64,
         (ArgKind::Count, "channel_write", _) => 0,
         (ArgKind::Count, ..) => 1,

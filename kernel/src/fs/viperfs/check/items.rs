@@ -147,7 +147,6 @@ fn extent<D: BlockDevice>(check: &mut Check<'_, D>, key: &Key, value: &[u8]) -> 
     facts.extents = Extents {
         end,
         last_byte: key.offset.saturating_add(len),
-        last_start: key.offset,
         blocks: facts.extents.blocks + run.map_or(0, |run| u64::from(run.len)),
     };
     let inline_elsewhere = run.is_none() && key.offset != 0;

@@ -10,8 +10,8 @@ use siphasher::sip::SipHasher13;
 
 use super::Check;
 use super::items::Roots;
-use crate::fs::viperfs::layout::ROOT_INO;
 use crate::fs::viperfs::layout::inode::{InodeItem, Kind};
+use crate::fs::viperfs::layout::{BLOCK_BYTES, ROOT_INO};
 
 /// What the items say about one inode.
 #[derive(Default)]
@@ -40,7 +40,6 @@ pub(super) struct InodeFacts {
 pub(super) struct Extents {
     pub end: u64,
     pub last_byte: u64,
-    pub last_start: u64,
     pub blocks: u64,
 }
 
@@ -169,14 +168,12 @@ impl<D> Check<'_, D> {
             self.complain(ino, &text);
         }
         let size = item.size.get();
-        // Blocks go to the end of the last block; an inline extent to the byte.
+        // Blocks reach to the end of the last block, an inline extent to the last byte.
+        let last_block = size
+            .checked_next_multiple_of(BLOCK_BYTES as u64)
+            .unwrap_or(u64::MAX);
         let inline = inode.extents.blocks == 0;
-        let reach = if inline {
-            inode.extents.last_byte
-        } else {
-            inode.extents.last_start.saturating_add(1)
-        };
-        let beyond = inode.extents.end > 0 && (reach > size);
+        let beyond = inode.extents.end > last_block || inline && inode.extents.last_byte > size;
         if beyond && !inode.orphan {
             self.complain(ino, "has data behind its end");
         }

@@ -26,7 +26,10 @@ pub struct EntropyError;
 
 fn pool() -> &'static SpinLock<Pool> {
     POOL.call_once(|| {
-        SpinLock::new(Pool { generator: ChaCha20Rng::from_seed([0; 32]), seeded_bytes: 0 })
+        SpinLock::new(Pool {
+            generator: ChaCha20Rng::from_seed([0; 32]),
+            seeded_bytes: 0,
+        })
     })
 }
 

@@ -8,14 +8,14 @@ use abi::{ObjectKind, Signals};
 use crate::account::{Account, Charge, Resource};
 use crate::arch::UserFrame;
 use crate::cap::{HandleTable, KernelObject, ObjectBase};
-use crate::drivers::random_u64;
+use crate::entropy::random_u64;
 use crate::mm::{AddressSpace, MapError};
 use crate::sched::{self, Owner, Thread, ThreadStart};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Ref, SpinLock};
 use crate::time::now_ns;
 
-use super::registry;
+use super::{ThreadObject, registry};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum Exit {
 
 #[derive(Debug, Default)]
 struct Threads {
-    list: Vec<Ref<Thread>>,
+    list: Vec<Ref<ThreadObject>>,
     exit: Option<Exit>,
 }
 
@@ -69,8 +69,8 @@ impl Process {
     /// # Errors
     /// [`MapError::NoMemory`] or [`MapError::LimitReached`].
     pub fn new(name: &[u8], parent: u64, account: Ref<Account>) -> Result<Ref<Process>, MapError> {
-        let charge = Charge::new(&account, Resource::Processes, 1)
-            .map_err(|_| MapError::LimitReached)?;
+        let charge =
+            Charge::new(&account, Resource::Processes, 1).map_err(|_| MapError::LimitReached)?;
         let mut short = [0; PROCESS_NAME_MAX];
         for (place, byte) in short.iter_mut().zip(name) {
             *place = *byte;
@@ -98,13 +98,18 @@ impl Process {
 
     /// Name for people.
     pub fn name(&self) -> &str {
-        let end = self.name.iter().position(|byte| *byte == 0).unwrap_or(PROCESS_NAME_MAX);
+        let end = self
+            .name
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(PROCESS_NAME_MAX);
         let bytes = self.name.get(..end).unwrap_or(&[]);
         match core::str::from_utf8(bytes) {
             Ok(name) => name,
             // A name that was cut inside a character.
-            Err(error) => core::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or(&[]))
-                .unwrap_or("?"),
+            Err(error) => {
+                core::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or(&[])).unwrap_or("?")
+            }
         }
     }
 
@@ -128,18 +133,27 @@ impl Process {
     /// # Errors
     /// [`MapError::NoMemory`], [`MapError::LimitReached`], or [`MapError::Invalid`] for a
     /// process that has ended.
-    pub fn make_thread(this: &Ref<Process>, frame: UserFrame) -> Result<Ref<Thread>, MapError> {
-        this.account.charge(Resource::Threads, 1).map_err(|_| MapError::LimitReached)?;
+    pub fn make_thread(
+        this: &Ref<Process>,
+        frame: UserFrame,
+    ) -> Result<Ref<ThreadObject>, MapError> {
+        this.account
+            .charge(Resource::Threads, 1)
+            .map_err(|_| MapError::LimitReached)?;
         let owner: Ref<dyn Owner> = this.clone().widen(|process| process as *mut dyn Owner);
         let made = Thread::new(Some(owner), ThreadStart::User(frame));
         let entered = made.map_err(|_| MapError::NoMemory).and_then(|thread| {
+            let object = Ref::new(ThreadObject::new(thread)).map_err(|_| MapError::NoMemory)?;
             let mut threads = this.threads.lock();
             if threads.exit.is_some() {
                 return Err(MapError::Invalid);
             }
-            threads.list.try_reserve(1).map_err(|_| MapError::NoMemory)?;
-            threads.list.push(thread.clone());
-            Ok(thread)
+            threads
+                .list
+                .try_reserve(1)
+                .map_err(|_| MapError::NoMemory)?;
+            threads.list.push(object.clone());
+            Ok(object)
         });
         entered.inspect_err(|_| this.account.uncharge(Resource::Threads, 1))
     }
@@ -154,8 +168,8 @@ impl Process {
                 threads.exit.get_or_insert(exit);
                 threads.list.get(killed).cloned()
             };
-            let Some(thread) = next else { break };
-            thread.kill();
+            let Some(object) = next else { break };
+            object.thread().kill();
             killed = killed.saturating_add(1);
         }
         // Without a thread nobody else would finish.
@@ -171,7 +185,8 @@ impl Process {
             threads.exit.get_or_insert(Exit::Killed(RC_FAIL));
             core::mem::take(&mut threads.list)
         };
-        self.account.uncharge(Resource::Threads, threads.len() as u64);
+        self.account
+            .uncharge(Resource::Threads, threads.len() as u64);
         drop(threads);
         self.finish();
     }
@@ -185,7 +200,11 @@ impl Process {
     pub fn info(&self) -> ProcessInfo {
         let (exit, live, running_ns) = {
             let threads = self.threads.lock();
-            (threads.exit, threads.list.len(), self.cpu_ns.load(Ordering::Relaxed))
+            (
+                threads.exit,
+                threads.list.len(),
+                self.cpu_ns.load(Ordering::Relaxed),
+            )
         };
         let mut info = ProcessInfo {
             id: self.id(),
@@ -228,7 +247,9 @@ impl Process {
         // Fails only where there is no memory to split a mapping, and none is split here.
         let _ = self.space.unmap(abi::USER_START, all);
         registry::remove(self.id());
-        self.base.signals().update(Signals::empty(), Signals::TERMINATED);
+        self.base
+            .signals()
+            .update(Signals::empty(), Signals::TERMINATED);
     }
 }
 
@@ -243,14 +264,24 @@ impl Owner for Process {
     }
 
     fn thread_ends(&self, thread: &Ref<Thread>) {
-        let last = {
+        let (object, last) = {
             let mut threads = self.threads.lock();
-            threads.list.retain(|other| !other.same(thread));
+            let index = threads
+                .list
+                .iter()
+                .position(|other| other.thread().same(thread));
+            let object = index.map(|index| threads.list.swap_remove(index));
             if threads.list.is_empty() {
                 threads.exit.get_or_insert(Exit::Code(abi::process::RC_OK));
             }
-            threads.list.is_empty()
+            (object, threads.list.is_empty())
         };
+        if let Some(object) = object {
+            object
+                .base()
+                .signals()
+                .update(Signals::empty(), Signals::TERMINATED);
+        }
         self.account.uncharge(Resource::Threads, 1);
         if last {
             self.finish();
@@ -274,6 +305,12 @@ impl KernelObject for Process {
 /// In a thread of the kernel alone.
 pub fn current_process() -> Ref<Process> {
     let thread = sched::current();
-    let owner = thread.owner().expect("system calls come from programs").clone();
-    owner.downcast::<Process>().ok().expect("every owner of a thread is a process")
+    let owner = thread
+        .owner()
+        .expect("system calls come from programs")
+        .clone();
+    owner
+        .downcast::<Process>()
+        .ok()
+        .expect("every owner of a thread is a process")
 }

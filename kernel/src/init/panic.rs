@@ -49,7 +49,12 @@ impl Write for Report {
 pub fn report(info: &PanicInfo<'_>) -> ! {
     begin();
     let mut out = Report;
-    let _ = write!(out, "\nKERNEL PANIC on CPU {}: {}\n", arch::cpu_id(), info.message());
+    let _ = write!(
+        out,
+        "\nKERNEL PANIC on CPU {}: {}\n",
+        arch::cpu_id(),
+        info.message()
+    );
     if let Some(place) = info.location() {
         let _ = writeln!(out, "  at {}:{}", place.file(), place.line());
     }
@@ -61,7 +66,12 @@ pub fn report(info: &PanicInfo<'_>) -> ! {
 pub fn report_fault(frame: &PanicFrame) -> ! {
     begin();
     let mut out = Report;
-    let _ = write!(out, "\nKERNEL PANIC on CPU {}: {}\n", arch::cpu_id(), frame.what);
+    let _ = write!(
+        out,
+        "\nKERNEL PANIC on CPU {}: {}\n",
+        arch::cpu_id(),
+        frame.what
+    );
     let _ = writeln!(
         out,
         "  esr {:#x}  far {:#x}  elr {:#x}  sp {:#x}  spsr {:#x}",
@@ -91,22 +101,30 @@ fn begin() {
         _ => arch::halt_forever(),
     }
     let me = arch::cpu_id();
-    (0..CPUS_MAX).filter(|cpu| *cpu != me).for_each(arch::send_ipi);
+    (0..CPUS_MAX)
+        .filter(|cpu| *cpu != me)
+        .for_each(arch::send_ipi);
 }
 
 fn end() -> ! {
     let exit = SINK.get().is_some_and(|sink| sink.exit);
-    if exit { arch::semihosting_exit(EXIT_CODE) } else { arch::halt_forever() }
+    if exit {
+        arch::semihosting_exit(EXIT_CODE)
+    } else {
+        arch::halt_forever()
+    }
 }
 
 fn write_backtrace(out: &mut Report, start: u64) {
     let _ = writeln!(out, "  backtrace:");
-    arch::backtrace(start, &mut |pc| write_address(&mut Report, pc.wrapping_sub(4)));
+    arch::backtrace(start, &mut |pc| {
+        write_address(&mut Report, pc.wrapping_sub(4))
+    });
 }
 
 /// One line of a backtrace: the address, and its distance into the image for symbol tools.
 fn write_address(out: &mut Report, pc: u64) {
-    match crate::symbols::find(pc) {
+    match super::symbols::find(pc) {
         Some((name, offset)) => {
             let _ = writeln!(out, "    {pc:#x} {name}+{offset:#x}");
         }

@@ -20,6 +20,8 @@ pub mod entropy;
 pub mod fs;
 pub mod init;
 pub mod ipc;
+#[cfg(feature = "ktest")]
+pub mod ktest;
 pub mod limits;
 pub mod mm;
 pub mod process;

@@ -7,6 +7,7 @@
 //! holds the code to it.
 #![no_std]
 #![deny(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing))]
 
 extern crate alloc;
 

@@ -14,6 +14,10 @@ mod block_map;
 mod fault;
 mod frame;
 #[allow(unsafe_code, reason = "the global allocator")]
+#[cfg_attr(
+    not(test),
+    expect(clippy::indexing_slicing, reason = "classes come from a table of them")
+)]
 mod heap;
 mod kernel_map;
 mod kernel_stack;

@@ -7,6 +7,7 @@
 //! holds the code to it.
 #![no_std]
 #![deny(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing))]
 
 extern crate alloc;
 
@@ -20,6 +21,8 @@ pub mod entropy;
 pub mod fs;
 pub mod init;
 pub mod ipc;
+#[cfg(feature = "ktest")]
+pub mod ktest;
 pub mod limits;
 pub mod mm;
 pub mod process;

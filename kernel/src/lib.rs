@@ -7,6 +7,7 @@
 //! holds the code to it.
 #![no_std]
 #![deny(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing))]
 
 extern crate alloc;
 
@@ -16,15 +17,16 @@ pub mod block;
 pub mod cap;
 pub mod console;
 pub mod drivers;
+pub mod entropy;
 pub mod fs;
 pub mod init;
 pub mod ipc;
+#[cfg(feature = "ktest")]
+pub mod ktest;
 pub mod limits;
 pub mod mm;
-pub mod panic;
 pub mod process;
 pub mod sched;
-pub mod symbols;
 pub mod sync;
 pub mod syscall;
 pub mod time;

@@ -16,5 +16,5 @@ fn kernel_main(info: BootInfo) -> ! {
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    kernel::panic::report(info)
+    kernel::init::panic::report(info)
 }

@@ -16,7 +16,7 @@ enum Fault {
     None,
     Write(u64),
     Flush(u64),
-    Reads,
+    Read(u64),
 }
 
 /// A disk that fails on demand: at submission, or only when waited for.
@@ -34,7 +34,8 @@ impl Faulty {
             (Fault::Write(left), Request::Write { .. }) => (Fault::Write(left - 1), false),
             (Fault::Flush(0), Request::Flush) => (Fault::Flush(0), true),
             (Fault::Flush(left), Request::Flush) => (Fault::Flush(left - 1), false),
-            (Fault::Reads, Request::Read { .. }) => (Fault::Reads, true),
+            (Fault::Read(0), Request::Read { .. }) => (Fault::Read(0), true),
+            (Fault::Read(left), Request::Read { .. }) => (Fault::Read(left - 1), false),
             (fault, _) => (fault, false),
         };
         self.fault.set(next);
@@ -184,7 +185,7 @@ fn a_device_that_cannot_read_gives_errors() {
     for late in [false, true] {
         let (mut volume, model) = prepare(late);
         volume.drop_caches();
-        volume.device().fault.set(Fault::Reads);
+        volume.device().fault.set(Fault::Read(0));
         let root = volume.root();
         assert!(matches!(volume.stat(root), Err(Error::Io { .. })));
         let made = volume.create(root, b"x", new_file(2));
@@ -203,6 +204,31 @@ fn a_device_that_cannot_read_gives_errors() {
 }
 
 #[test]
+fn a_device_that_cannot_read_is_not_taken_for_an_older_state() {
+    let mut mounted = 0;
+    for number in 0..20 {
+        let (volume, model) = prepare(number % 2 == 0);
+        let generation = volume.generation();
+        let (device, outcome) = volume.unmount();
+        outcome.unwrap();
+        device.fault.set(Fault::Read(number));
+        match Volume::mount(device, &MountOptions::default()) {
+            Ok(volume) => {
+                assert_eq!(volume.generation(), generation);
+                volume.device().fault.set(Fault::None);
+                holds(volume, &[model]);
+                mounted += 1;
+            }
+            Err((_, error)) => assert!(matches!(error, Error::Io { .. }), "{error}"),
+        }
+    }
+    assert!(
+        (1..20).contains(&mounted),
+        "some fail and some do not: {mounted}"
+    );
+}
+
+#[test]
 fn a_read_that_fails_now_and_then_never_does_half_an_operation() {
     // Each operation meets a failing device at a different depth of its way down.
     for cache_bytes in [0, 1 << 20] {
@@ -217,7 +243,7 @@ fn a_read_that_fails_now_and_then_never_does_half_an_operation() {
         for step in 0..300u64 {
             if step % 3 == 0 {
                 volume.drop_caches();
-                volume.device().fault.set(Fault::Reads);
+                volume.device().fault.set(Fault::Read(0));
             }
             let name = format!("n{}", step % 40).into_bytes();
             let _ = volume.create(root, &name, new_file(2));

@@ -70,8 +70,8 @@ fn start() -> Vec<u8> {
     let root = volume.root();
     let a = volume.create(root, b"A", fixture::new_dir(1)).unwrap();
     let b = volume.create(root, b"B", fixture::new_dir(1)).unwrap();
-    let foo = volume.create(a, b"foo", fixture::new_file(1)).unwrap();
-    volume.write(foo, 0, &[1; 6000], 1).unwrap();
+    let first = volume.create(a, b"foo", fixture::new_file(1)).unwrap();
+    volume.write(first, 0, &[1; 6000], 1).unwrap();
     let bar = volume.create(b, b"bar", fixture::new_file(1)).unwrap();
     volume.write(bar, 0, &[2; 100], 1).unwrap();
     let (disk, outcome) = volume.unmount();

@@ -7,6 +7,8 @@ use anyhow::{Context, bail};
 use kernel::block::BlockDevice;
 use kernel::fs::viperfs::{Case, Error, Found, Kind, NewNode, Volume};
 
+/// Folders in each other beyond which nobody goes on purpose.
+const DEPTH_MAX: usize = 1000;
 /// Protection of new folders: read, write, execute, delete.
 const FOLDER_PROTECTION: u32 = abi::fs::protection::READ
     | abi::fs::protection::WRITE
@@ -55,6 +57,18 @@ impl GuestPath {
         let mut parts = self.parts.clone();
         parts.push(name.to_owned());
         GuestPath { parts }
+    }
+
+    /// Fails for a path so deep that folders of a damaged volume must contain each other.
+    pub fn refuse_endless(&self) -> anyhow::Result<()> {
+        if self.parts.len() > DEPTH_MAX {
+            let (folder, _) = self.parts.split_at(3);
+            bail!(
+                "/{}/... has no end: folders contain each other",
+                folder.join("/")
+            );
+        }
+        Ok(())
     }
 
     /// Folder and name; an error for the root, which has neither.
@@ -121,5 +135,12 @@ mod tests {
         assert_eq!(path.split().expect("has a name").1, "Dir");
         assert_eq!("/".parse::<GuestPath>().expect("valid").to_string(), "/");
         assert!("/a/../b".parse::<GuestPath>().is_err());
+    }
+
+    #[test]
+    fn endless_paths_are_refused() {
+        let deep = |depth: usize| "/a".repeat(depth).parse::<GuestPath>().expect("valid");
+        assert!(deep(DEPTH_MAX).refuse_endless().is_ok());
+        assert!(deep(DEPTH_MAX + 1).refuse_endless().is_err());
     }
 }

@@ -54,14 +54,36 @@ impl Account {
         })
     }
 
+    #[cfg_attr(
+        not(test),
+        expect(
+            clippy::indexing_slicing,
+            reason = "there is one counter for each resource"
+        )
+    )]
+    fn counter(&self, resource: Resource) -> &AtomicU64 {
+        &self.used[resource as usize]
+    }
+
+    #[cfg_attr(
+        not(test),
+        expect(
+            clippy::indexing_slicing,
+            reason = "there is one limit for each resource"
+        )
+    )]
+    fn limit(&self, resource: Resource) -> &AtomicU64 {
+        &self.limits[resource as usize]
+    }
+
     /// What is used of a resource.
     pub fn used(&self, resource: Resource) -> u64 {
-        self.used[resource as usize].load(Ordering::Relaxed)
+        self.counter(resource).load(Ordering::Relaxed)
     }
 
     /// Sets the limit of a resource; what is used beyond it already stays.
     pub fn set_limit(&self, resource: Resource, limit: u64) {
-        self.limits[resource as usize].store(limit, Ordering::Relaxed);
+        self.limit(resource).store(limit, Ordering::Relaxed);
     }
 
     /// Counts `amount` as used, here and in every ancestor.
@@ -88,8 +110,8 @@ impl Account {
     }
 
     fn charge_own(&self, resource: Resource, amount: u64) -> Result<(), LimitReached> {
-        let limit = self.limits[resource as usize].load(Ordering::Relaxed);
-        self.used[resource as usize]
+        let limit = self.limit(resource).load(Ordering::Relaxed);
+        self.counter(resource)
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
                 used.checked_add(amount).filter(|sum| *sum <= limit)
             })
@@ -98,7 +120,7 @@ impl Account {
     }
 
     fn uncharge_own(&self, resource: Resource, amount: u64) {
-        let before = self.used[resource as usize].fetch_sub(amount, Ordering::Relaxed);
+        let before = self.counter(resource).fetch_sub(amount, Ordering::Relaxed);
         debug_assert!(
             before >= amount,
             "{resource:?} returned that was never charged"

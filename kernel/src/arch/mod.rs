@@ -4,6 +4,10 @@
 //! ordinary program. Nothing outside this module contains assembly or asks for
 //! the target. It calls up only through the [`Hooks`] that start-up registers.
 #![allow(unsafe_code, reason = "the machine interface")]
+#![allow(
+    clippy::indexing_slicing,
+    reason = "CPU numbers and register numbers are below their limits"
+)]
 
 #[cfg(target_os = "none")]
 mod aarch64;

@@ -26,6 +26,10 @@ struct Slot {
 
 #[derive(Debug)]
 struct Slots {
+    #[expect(
+        clippy::vec_box,
+        reason = "chunks must not move when there are more of them"
+    )]
     chunks: Vec<Box<[Slot; CHUNK_SLOTS]>>,
     free: u32,
     used: usize,

@@ -1,8 +1,11 @@
 //! QEMU's firmware configuration device, read by DMA (QEMU docs/specs/fw_cfg).
 
+#![forbid(unsafe_code)]
+
 use alloc::vec::Vec;
 
 use crate::arch::{dma_barrier, virt_to_phys};
+use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::try_box;
 
 use super::mmio::Registers;
@@ -21,7 +24,7 @@ const FILES_MAX: usize = 256;
 /// The block the device reads and answers in; big endian.
 #[repr(C, align(16))]
 struct Request {
-    control: u32,
+    control: AtomicU32,
     length: u32,
     address: u64,
 }
@@ -32,19 +35,17 @@ fn read_item(registers: &Registers, select: u32, bytes: usize) -> Option<Vec<u8>
     data.resize(bytes, 0u8);
     let control = (select << 16) | CONTROL_SELECT | CONTROL_READ;
     let request = try_box(Request {
-        control: control.to_be(),
+        control: AtomicU32::new(control.to_be()),
         length: u32::try_from(bytes).ok()?.to_be(),
         address: virt_to_phys(data.as_ptr()).to_be(),
     })
     .ok()?;
-    let place = &raw const *request;
     dma_barrier();
-    registers.write_be64(DMA_REGISTER, virt_to_phys(place.cast()));
+    let place = (&raw const *request).cast();
+    registers.write_be64(DMA_REGISTER, virt_to_phys(place));
     for _ in 0..1_000_000 {
         dma_barrier();
-        // SAFETY: the request lives until the end of this function; the device clears
-        // the control word when it is done with both blocks.
-        let control = u32::from_be(unsafe { (&raw const (*place).control).read_volatile() });
+        let control = u32::from_be(request.control.load(Ordering::Acquire));
         if control & CONTROL_ERROR != 0 {
             return None;
         }

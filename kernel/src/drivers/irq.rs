@@ -15,7 +15,10 @@ pub trait IrqHandler: Send + Sync {
     fn handle(&self);
 }
 
-static HANDLERS: SpinLock<[Option<(u32, Ref<dyn IrqHandler>)>; HANDLERS_MAX]> =
+/// A driver and the number of its interrupt.
+type Entry = (u32, Ref<dyn IrqHandler>);
+
+static HANDLERS: SpinLock<[Option<Entry>; HANDLERS_MAX]> =
     SpinLock::new([const { None }; HANDLERS_MAX]);
 
 /// Lets a driver hear its interrupt. Returns false where there is no more room.

@@ -1,9 +1,6 @@
-//! Devices: finding them in the device tree, and the drivers behind the traits of the
-//! layers below.
+//! Devices: finding them in the device tree, and their drivers.
 
 mod device_tree;
-mod entropy;
-#[allow(unsafe_code, reason = "firmware configuration by DMA")]
 mod fw_cfg;
 mod irq;
 #[allow(unsafe_code, reason = "device registers")]
@@ -14,7 +11,6 @@ mod pl031;
 mod virtio;
 
 pub use device_tree::{Device, Interrupt, Machine, read_machine};
-pub use entropy::{EntropyError, add_entropy, fill_random, random_u64};
 pub use fw_cfg::read_fw_cfg_file;
 pub use irq::{IrqHandler, handle_irq, register_irq};
 pub use pl011::Pl011;

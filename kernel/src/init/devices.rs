@@ -4,28 +4,28 @@ use alloc::string::String;
 
 use crate::drivers::{self, Device, Machine, VirtioKind};
 use crate::mm;
-use crate::{arch, time};
+use crate::{arch, entropy, time};
 
 /// Bytes taken from the random device.
 const SEED_BYTES: usize = 64;
 
 /// Feeds the random number generator with everything the machine offers.
 pub(super) fn seed_entropy(machine: &Machine<'_>) {
-    drivers::add_entropy(machine.seed);
+    entropy::add_entropy(machine.seed);
     for _ in 0..4 {
         if let Some(word) = arch::hardware_random() {
-            drivers::add_entropy(&word.to_le_bytes());
+            entropy::add_entropy(&word.to_le_bytes());
         }
     }
     for device in virtio_devices(machine, VirtioKind::Entropy) {
         let mut bytes = [0; SEED_BYTES];
         match drivers::read_virtio_rng(device.0, device.1.bytes, &mut bytes) {
-            Ok(count) => drivers::add_entropy(bytes.get(..count).unwrap_or(&[])),
+            Ok(count) => entropy::add_entropy(bytes.get(..count).unwrap_or(&[])),
             Err(error) => log::warn!("the random device fails: {}", error.0),
         }
     }
     let mut probe = [0; 8];
-    if drivers::fill_random(&mut probe).is_err() {
+    if entropy::fill_random(&mut probe).is_err() {
         log::warn!("no source of random numbers; what needs them will refuse");
     }
 }

@@ -1,7 +1,9 @@
 //! The kernel's answers to the machine.
 
 use crate::arch::{Hooks, PanicFrame};
-use crate::{arch, drivers, panic, process, sched, syscall};
+use crate::{arch, drivers, process, sched, syscall};
+
+use super::panic;
 
 pub(super) static HOOKS: Hooks = Hooks {
     irq: drivers::handle_irq,

@@ -6,6 +6,7 @@ mod devices;
 mod disk;
 mod hooks;
 mod options;
+pub mod panic;
 mod program;
 mod serial;
 mod stop;
@@ -123,6 +124,14 @@ extern "C" fn first_thread(_argument: u64) -> ! {
     cpus::start_others(&boot.machine);
     devices::seed_entropy(&boot.machine);
     devices::set_clock(&boot.machine);
+    #[cfg(feature = "ktest")]
+    crate::ktest::run();
+    #[cfg(not(feature = "ktest"))]
+    start_system(boot)
+}
+
+#[cfg(not(feature = "ktest"))]
+fn start_system(boot: &'static Boot) -> ! {
     let commands = devices::exec_commands(&boot.machine);
     syscall::set_machine_facts(
         u32::try_from(boot.machine.cpu_count).unwrap_or(0),

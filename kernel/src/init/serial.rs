@@ -9,10 +9,10 @@ use crate::console::terminal::Terminal;
 use crate::console::{LogSink, SerialDevice, set_log_sink};
 use crate::drivers::{self, IrqHandler, Machine, Pl011};
 use crate::mm;
-use crate::panic::{PanicSink, set_panic_sink};
 use crate::sync::{Once, Ref};
 
 use super::options::{LogTarget, Options};
+use super::panic::{PanicSink, set_panic_sink};
 
 static SERIAL: Once<Ref<Pl011>> = Once::new();
 static TERMINAL: Once<Ref<Terminal>> = Once::new();

@@ -130,7 +130,10 @@ impl Pool {
         self.free += (end - start) / PAGE;
         let place = phys_to_virt(start) as usize;
         // SAFETY: free, mapped memory that is given to the buddy system once.
-        unsafe { self.buddies.add_to_heap(place, place + (end - start) as usize) };
+        unsafe {
+            self.buddies
+                .add_to_heap(place, place + (end - start) as usize)
+        };
     }
 
     fn give_blocks(&mut self, address: u64, count: usize) {
@@ -278,6 +281,17 @@ fn find_gap(from: u64, end: u64, bytes: u64, reserved: &[(u64, u64)]) -> Option<
     (place + bytes <= end).then_some(place)
 }
 
+#[cfg_attr(
+    not(test),
+    expect(
+        clippy::indexing_slicing,
+        reason = "there is one counter for each purpose"
+    )
+)]
+fn used_pages(purpose: Purpose) -> &'static AtomicU64 {
+    &USED[purpose as usize]
+}
+
 /// The order of the run that is really taken: above a bitmap word, whole blocks.
 const fn whole_order(order: u32) -> u32 {
     if order > SMALL_ORDER_MAX && order < BLOCK_PAGES.trailing_zeros() {
@@ -297,14 +311,14 @@ pub(super) fn take_pages(order: u32, purpose: Purpose) -> Option<u64> {
     } else {
         pool.take_blocks((1usize << order) / BLOCK_PAGES)?
     };
-    USED[purpose as usize].fetch_add(1 << order, Ordering::Relaxed);
+    used_pages(purpose).fetch_add(1 << order, Ordering::Relaxed);
     Some(address)
 }
 
 /// Returns what [`take_pages`] handed out.
 pub(super) fn give_pages(address: u64, order: u32, purpose: Purpose) {
     let order = whole_order(order);
-    USED[purpose as usize].fetch_sub(1 << order, Ordering::Relaxed);
+    used_pages(purpose).fetch_sub(1 << order, Ordering::Relaxed);
     let mut pool = POOL.lock();
     let Some(pool) = pool.as_mut() else { return };
     if order <= SMALL_ORDER_MAX {
@@ -332,11 +346,13 @@ pub struct MemoryUse {
 
 /// How physical memory is used just now.
 pub fn memory_use() -> MemoryUse {
-    let mut used = core::array::from_fn(|purpose| {
+    let mut used: [u64; PURPOSES] = core::array::from_fn(|purpose| {
         USED.get(purpose)
             .map_or(0, |count| count.load(Ordering::Relaxed))
     });
-    used[Purpose::Kernel as usize] += KERNEL.load(Ordering::Relaxed);
+    if let Some(kernel) = used.get_mut(Purpose::Kernel as usize) {
+        *kernel += KERNEL.load(Ordering::Relaxed);
+    }
     MemoryUse {
         total: TOTAL.load(Ordering::Relaxed),
         free: free_frames(),

@@ -270,7 +270,7 @@ mod tests {
                 // SAFETY: the layout has a size, and the block is filled within it.
                 unsafe {
                     let block = KernelHeap.alloc(layout);
-                    assert!(!block.is_null() && block as usize % 16 == 0);
+                    assert!(!block.is_null() && (block as usize).is_multiple_of(16));
                     block.write_bytes(step as u8, layout.size());
                     live.push((block, layout, step as u8));
                 }

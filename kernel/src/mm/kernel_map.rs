@@ -125,3 +125,12 @@ pub(super) fn map_stack_page(address: u64, frame: Frame) -> Result<(), KernelMap
     arch::publish_tables();
     Ok(())
 }
+
+/// Calls `visit` with the address and permissions of every page and block of the kernel's
+/// table, for tests of the protection.
+#[cfg(feature = "ktest")]
+pub fn for_each_kernel_mapping(visit: &mut dyn FnMut(u64, PageFlags)) {
+    if let Some(table) = KERNEL_TABLE.lock().as_ref() {
+        table.for_each_entry(0xffff_0000_0000_0000, visit);
+    }
+}

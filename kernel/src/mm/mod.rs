@@ -14,6 +14,10 @@ mod block_map;
 mod fault;
 mod frame;
 #[allow(unsafe_code, reason = "the global allocator")]
+#[cfg_attr(
+    not(test),
+    expect(clippy::indexing_slicing, reason = "classes come from a table of them")
+)]
 mod heap;
 mod kernel_map;
 mod kernel_stack;
@@ -26,6 +30,8 @@ mod vma;
 pub use address_space::{AddressSpace, FaultError, MapError, MapRequest};
 pub use frame::{Frame, MemoryUse, Purpose, add_memory, free_frames, memory_use};
 pub use heap::KernelHeap;
+#[cfg(feature = "ktest")]
+pub use kernel_map::for_each_kernel_mapping;
 pub use kernel_map::{KernelMapError, init_kernel_map, map_device};
 pub use kernel_stack::KernelStack;
 pub use memory::{MemoryPages, PageSource, SourceError};

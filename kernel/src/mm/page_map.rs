@@ -38,6 +38,13 @@ impl Node {
         })
     }
 
+    #[cfg_attr(
+        not(test),
+        expect(
+            clippy::indexing_slicing,
+            reason = "an index modulo the number of entries"
+        )
+    )]
     fn entry(&mut self, page: u64, level: u32) -> &mut Entry {
         let index = (page >> (BITS * level)) as usize % FANOUT;
         &mut self.entries[index]

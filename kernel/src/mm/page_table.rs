@@ -1,6 +1,8 @@
 //! Four-level page tables: walking, filling, emptying.
 #![allow(unsafe_code, reason = "table entries are raw memory")]
 
+#[cfg(feature = "ktest")]
+use crate::arch::PageFlags;
 use crate::arch::{Descriptor, TABLE_ENTRIES, phys_to_virt};
 use crate::sync::atomic::{AtomicU64, Ordering};
 
@@ -165,6 +167,26 @@ impl PageTable {
                 slot.store(new.0, Ordering::Release);
             }
             address = address.saturating_add(PAGE);
+        }
+    }
+
+    /// Calls `visit` with the address and permissions of every page and block; `base` is
+    /// added to each address.
+    #[cfg(feature = "ktest")]
+    pub(super) fn for_each_entry(&self, base: u64, visit: &mut dyn FnMut(u64, PageFlags)) {
+        Self::visit_table(self.root, 0, base, visit);
+    }
+
+    #[cfg(feature = "ktest")]
+    fn visit_table(table: u64, level: u32, base: u64, visit: &mut dyn FnMut(u64, PageFlags)) {
+        for at in 0..TABLE_ENTRIES {
+            let descriptor = load(table, at);
+            let address = base + at as u64 * span(level);
+            if level < LAST_LEVEL && descriptor.is_table() {
+                Self::visit_table(descriptor.address(), level + 1, address, visit);
+            } else if descriptor.is_valid() {
+                visit(address, descriptor.flags());
+            }
         }
     }
 

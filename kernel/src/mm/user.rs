@@ -1,4 +1,4 @@
-//! Memory of programs as the kernel sees it: ranges that a caller alleges to be there.
+//! Memory of programs: ranges that a caller alleges to be there.
 //!
 //! Nothing else reaches user memory. A copy checks the range against user space, moves
 //! each byte once with the program's own permissions, and has missing pages brought in.

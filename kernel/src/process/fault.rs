@@ -7,7 +7,7 @@ use crate::limits::{USER_STACK_BYTES, USER_STACK_GUARD_BYTES, USER_STACK_TOP};
 use crate::mm::FaultError;
 use crate::sched;
 
-use super::process::{Exit, current_process};
+use super::object::{Exit, current_process};
 
 /// Serves a fault: brings a page in, loads the vector registers, or ends the program.
 pub fn handle_user_fault(fault: &UserFault) {

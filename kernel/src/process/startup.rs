@@ -8,7 +8,7 @@ use abi::startup::{
 use zerocopy::IntoBytes;
 
 use crate::arch;
-use crate::drivers::random_u64;
+use crate::entropy::random_u64;
 
 use super::elf::Loaded;
 

@@ -72,6 +72,10 @@ pub struct Thread {
 
 /// How a thread begins.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a value lives only until its thread is made"
+)]
 pub enum ThreadStart {
     /// In a program, with these registers.
     User(UserFrame),

@@ -22,11 +22,19 @@ impl<T> CpuCell<T> {
         }
     }
 
+    #[cfg_attr(
+        not(test),
+        expect(clippy::indexing_slicing, reason = "CPU numbers are below the limit")
+    )]
+    fn place(&self) -> &AtomicPtr<T> {
+        &self.places[cpu_id()]
+    }
+
     /// Puts `value` into this CPU's place; returns what was there.
     pub fn replace(&self, value: Option<Ref<T>>) -> Option<Ref<T>> {
         let new = value.map_or(null_mut(), |value| value.into_raw().as_ptr());
         let state = irq_save();
-        let old = self.places[cpu_id()].swap(new, Ordering::AcqRel);
+        let old = self.place().swap(new, Ordering::AcqRel);
         irq_restore(state);
         // SAFETY: the place owned the reference that was put into it by `replace`.
         NonNull::new(old).map(|old| unsafe { Ref::from_raw(old) })
@@ -42,7 +50,7 @@ impl<T> CpuCell<T> {
     #[inline]
     pub fn with<R>(&self, work: impl FnOnce(Option<&Ref<T>>) -> R) -> R {
         let state = irq_save();
-        let place = self.places[cpu_id()].load(Ordering::Relaxed);
+        let place = self.place().load(Ordering::Relaxed);
         // SAFETY: the place owns a reference, and only this CPU, which is not interrupted,
         // could take it away; `ManuallyDrop` leaves the ownership with the place.
         let value = NonNull::new(place)

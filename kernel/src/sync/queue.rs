@@ -7,11 +7,14 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Ref;
 
+/// The elements before and after one.
+type Neighbours<T> = (Option<NonNull<T>>, Option<NonNull<T>>);
+
 /// The place in an element that links it into a [`Queue`]; in one queue at a time.
 pub struct Link<T> {
     /// Address of the queue that holds the element, 0 for none.
     queue: AtomicUsize,
-    neighbours: UnsafeCell<(Option<NonNull<T>>, Option<NonNull<T>>)>,
+    neighbours: UnsafeCell<Neighbours<T>>,
 }
 
 // SAFETY: the neighbours are only touched by the queue named in `queue`, under the
@@ -89,7 +92,7 @@ impl<T: Linked> Queue<T> {
         self.ends.is_none()
     }
 
-    fn neighbours(element: NonNull<T>) -> *mut (Option<NonNull<T>>, Option<NonNull<T>>) {
+    fn neighbours(element: NonNull<T>) -> *mut Neighbours<T> {
         // SAFETY: the queue owns a reference to each element it points to.
         unsafe { element.as_ref() }.link().neighbours.get()
     }

@@ -73,8 +73,9 @@ impl<T> Ref<T> {
         );
         core::mem::forget(self);
         // SAFETY: the address is that of a non-null pointer.
+        let value = unsafe { NonNull::new_unchecked(wide) };
         Ref {
-            value: unsafe { NonNull::new_unchecked(wide) },
+            value,
             owns: PhantomData,
         }
     }

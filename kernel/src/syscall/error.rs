@@ -1,4 +1,4 @@
-//! From the errors of the subsystems to those of the interface; the one place for it.
+//! From the errors of the subsystems to those of the interface.
 
 use abi::Error;
 

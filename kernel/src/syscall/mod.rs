@@ -79,7 +79,15 @@ const fn is_short(number: usize) -> bool {
     ];
     let mut index = 0;
     while index < SHORT.len() {
-        if SHORT[index] as usize == number {
+        #[cfg_attr(
+            not(test),
+            expect(
+                clippy::indexing_slicing,
+                reason = "a constant function has no iterators"
+            )
+        )]
+        let short = SHORT[index] as usize;
+        if short == number {
             return true;
         }
         index += 1;

@@ -12,7 +12,7 @@ use crate::process::for_each_process;
 use crate::sched;
 use crate::sync::Once;
 use crate::time::now_ns;
-use crate::{arch, console, drivers};
+use crate::{arch, console, entropy};
 
 use super::Args;
 use super::context::{Context, Outcome};
@@ -158,7 +158,7 @@ pub(super) fn entropy_read(cx: &Context, [entropy, buffer, length, ..]: Args) ->
         while done < out.len() {
             let part = out.len().saturating_sub(done).min(bytes.len());
             let chunk = bytes.get_mut(..part).unwrap_or(&mut []);
-            drivers::fill_random(chunk).map_err(|_| Error::NotSeeded)?;
+            entropy::fill_random(chunk).map_err(|_| Error::NotSeeded)?;
             out.copy_from(done, chunk)?;
             done = done.saturating_add(part);
         }

@@ -132,6 +132,7 @@ fn list(
     path: &GuestPath,
     recursive: bool,
 ) -> anyhow::Result<()> {
+    path.refuse_endless()?;
     for (name, ino, kind) in entries(volume, dir).with_context(|| path.to_string())? {
         let below = path.join(&name);
         let shown = if recursive { below.to_string() } else { name };
@@ -200,6 +201,7 @@ fn put(volume: &mut Volume<ImageFile>, source: &Path, path: &GuestPath) -> anyho
 }
 
 fn remove(volume: &mut Volume<ImageFile>, path: &GuestPath, recursive: bool) -> anyhow::Result<()> {
+    path.refuse_endless()?;
     let (folder, name) = path.split()?;
     let dir = folder.find(volume)?.ino;
     let found = path.find(volume)?;

@@ -16,7 +16,7 @@ use crate::qemu::transcript::Transcript;
 use crate::toolchain::emulator::Emulator;
 
 /// Longest time of all benchmarks together.
-const LIMIT: Duration = Duration::from_secs(1200);
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// Runs `Bench NAME…` in a machine with one CPU and reads its lines.
 pub fn measure(

@@ -41,6 +41,10 @@ const RULES: &[Rule] = &[
         may_name: &["arch", "limits", "sync", "account"],
     },
     Rule {
+        module: "entropy",
+        may_name: &["arch", "limits", "sync"],
+    },
+    Rule {
         module: "console",
         may_name: &["arch", "limits", "sync", "account", "time"],
     },
@@ -120,6 +124,7 @@ const RULES: &[Rule] = &[
             "fs",
             "fs::viperfs",
             "time",
+            "entropy",
             "sync",
             "account",
             "limits",
@@ -135,6 +140,7 @@ const RULES: &[Rule] = &[
             "sync",
             "account",
             "time",
+            "entropy",
             "console",
             "mm",
             "cap",

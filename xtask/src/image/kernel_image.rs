@@ -68,14 +68,23 @@ fn flatten(data: &[u8]) -> anyhow::Result<Vec<u8>> {
     Ok(flat)
 }
 
-/// Address of a symbol in an ELF file.
-pub fn symbol_address(elf: &Path, name: &str) -> anyhow::Result<u64> {
+/// Address of the function with this name in an ELF file, whatever module it is in.
+pub fn function_address(elf: &Path, name: &str) -> anyhow::Result<u64> {
     let data = std::fs::read(elf).with_context(|| format!("cannot read {}", elf.display()))?;
     let file = ElfFile64::<Endianness>::parse(&*data)?;
-    let symbol = file.symbols().find(|symbol| symbol.name() == Ok(name));
+    let symbol = file
+        .symbols()
+        .find(|symbol| symbol.name().is_ok_and(|full| is_named(full, name)));
     Ok(symbol
-        .with_context(|| format!("{} has no symbol {name}", elf.display()))?
+        .with_context(|| format!("{} has no function {name}", elf.display()))?
         .address())
+}
+
+/// Whether a symbol is the function `name`: plain, or the last part of a Rust path.
+fn is_named(symbol: &str, name: &str) -> bool {
+    let path = format!("{:#}", rustc_demangle::demangle(symbol));
+    path.strip_suffix(name)
+        .is_some_and(|before| before.is_empty() || before.ends_with("::"))
 }
 
 /// Address of the first instruction in an ELF file, as linked.
@@ -130,6 +139,16 @@ mod tests {
         assert_eq!(&flat[MAGIC_OFFSET..60], MAGIC);
         assert_eq!(&flat[0x1000..], b"data");
         assert!(flat[64..0x1000].iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn functions_are_found_by_their_own_name() {
+        assert!(is_named(
+            "_ZN6kernel7console18terminal_idle_mark17h0123456789abcdefE",
+            "terminal_idle_mark"
+        ));
+        assert!(is_named("kernel_entry", "kernel_entry"));
+        assert!(!is_named("another_kernel_entry", "kernel_entry"));
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Line {
 
     fn time(&mut self, time: Time) {
         if time == Time::Instructions {
-            self.option("-icount", "shift=0,sleep=off".to_owned());
+            self.option("-icount", "shift=0,sleep=on".to_owned());
             self.option("-rtc", format!("clock=vm,base={FIXED_CLOCK}"));
         }
     }
@@ -187,7 +187,7 @@ mod tests {
         let mut machine = machine("--smp 1");
         machine.count_instructions();
         let line = line(&machine);
-        assert!(line.contains("-icount shift=0,sleep=off"));
+        assert!(line.contains("-icount shift=0,sleep=on"));
         assert!(line.contains("-M virt,gic-version=3,dtb-randomness=off"));
         assert!(line.contains("-rtc clock=vm,base="));
         assert!(line.contains("-append noaslr"));

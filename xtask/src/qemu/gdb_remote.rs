@@ -59,6 +59,8 @@ impl Stub {
 
     /// Makes the CPU that stopped go on elsewhere.
     pub fn set_pc(&mut self, address: u64) -> anyhow::Result<()> {
+        // QEMU knows single registers only after their description was read.
+        self.request("qXfer:features:read:target.xml:0,ffb", ANSWER)?;
         // Register 32 of org.gnu.gdb.aarch64.core; bytes in the target's order.
         let bytes: String = address
             .to_le_bytes()
@@ -178,7 +180,9 @@ mod tests {
 
     #[test]
     fn a_breakpoint_is_set_and_hit() {
-        let answers = ["T05", "OK", "T05", "OK", "OK"].map(packet).to_vec();
+        let answers = ["T05", "OK", "T05", "l<target/>", "OK", "OK"]
+            .map(packet)
+            .to_vec();
         let (_folder, stub) = serve(answers);
         let mut stub = stub.expect("stopped");
         stub.break_at(0x40_0000).expect("set");

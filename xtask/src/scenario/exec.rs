@@ -95,7 +95,7 @@ pub fn panic(rig: &Rig<'_>) -> anyhow::Result<()> {
     let socket = rig.folder.join("gdb");
     machine.gdb = Some(format!("unix:{},server=on,wait=off", socket.display()));
     let symbol = "terminal_idle_mark";
-    let address = kernel_image::symbol_address(&rig.lab.system.kernel_elf, symbol)?;
+    let address = kernel_image::function_address(&rig.lab.system.kernel_elf, symbol)?;
     let mut vm = rig.boot(machine)?;
     let mut stub = Stub::connect(&socket)?;
     stub.break_at(address)?;

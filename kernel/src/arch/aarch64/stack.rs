@@ -15,7 +15,8 @@ pub fn backtrace(start: u64, visit: &mut dyn FnMut(u64)) {
         unsafe { asm!("mov {}, x29", out(reg) frame, options(nomem, nostack)) };
     }
     for _ in 0..DEPTH_MAX {
-        if frame < KERNEL || frame % 8 != 0 || !is_mapped(frame) || !is_mapped(frame + 8) {
+        if frame < KERNEL || !frame.is_multiple_of(8) || !is_mapped(frame) || !is_mapped(frame + 8)
+        {
             return;
         }
         // SAFETY: both words were just found to be mapped and are aligned.

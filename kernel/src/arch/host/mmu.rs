@@ -1,4 +1,4 @@
-//! Physical memory as one allocation; tables are built but never walked by hardware.
+//! Physical memory as one allocation; tables are built but never walked.
 
 use super::std;
 

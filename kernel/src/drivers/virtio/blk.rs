@@ -232,7 +232,8 @@ impl State {
             } else {
                 1
             };
-            let result = match (popped, entry.status[0]) {
+            let [status] = *entry.status;
+            let result = match (popped, status) {
                 (Ok(written), STATUS_OK) if kind != TYPE_IN || written as usize >= expected => {
                     Ok(Completion {
                         buffer: entry.buffer,

@@ -53,6 +53,9 @@ impl<D: BlockDevice> Volume<D> {
                         Err(error) => Err((volume.store.disk.into_device(), error)),
                     };
                 }
+                // A device that does not answer now may do so later; going back to an
+                // older state would lose what was acknowledged.
+                Err((back, error @ Error::Io { .. })) => return Err((back.into_device(), error)),
                 Err((back, error)) => {
                     disk = back;
                     if first_error == Error::NotViperFs {
@@ -83,6 +86,7 @@ impl<D: BlockDevice> Volume<D> {
 pub(super) fn find_superblocks<D: BlockDevice>(disk: &mut Disk<D>) -> Result<Vec<Superblock>> {
     let mut found: Vec<Superblock> = Vec::new();
     let mut unsupported = false;
+    let mut unreadable = None;
     let blocks = disk.blocks();
     for place in 0..PLACES {
         // A superblock says where the later places are; without one, the size of the
@@ -94,8 +98,12 @@ pub(super) fn find_superblocks<D: BlockDevice>(disk: &mut Disk<D>) -> Result<Vec
             continue;
         };
         let first = geometry.superblock(place, 0);
-        let Ok(bytes) = disk.read(first, SLOTS as usize) else {
-            continue;
+        let bytes = match disk.read(first, SLOTS as usize) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                unreadable = unreadable.or(Some(error));
+                continue;
+            }
         };
         for block in bytes.chunks(BLOCK_BYTES) {
             match Superblock::decode(block) {
@@ -104,6 +112,9 @@ pub(super) fn find_superblocks<D: BlockDevice>(disk: &mut Disk<D>) -> Result<Vec
                 _ => {}
             }
         }
+    }
+    if let (true, Some(error)) = (found.is_empty(), unreadable) {
+        return Err(error);
     }
     if found.is_empty() && unsupported {
         return Err(Error::Unsupported("a newer version of this system"));

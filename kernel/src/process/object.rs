@@ -8,7 +8,7 @@ use abi::{ObjectKind, Signals};
 use crate::account::{Account, Charge, Resource};
 use crate::arch::UserFrame;
 use crate::cap::{HandleTable, KernelObject, ObjectBase};
-use crate::drivers::random_u64;
+use crate::entropy::random_u64;
 use crate::mm::{AddressSpace, MapError};
 use crate::sched::{self, Owner, Thread, ThreadStart};
 use crate::sync::atomic::{AtomicU64, Ordering};

@@ -124,7 +124,7 @@ fn write_backtrace(out: &mut Report, start: u64) {
 
 /// One line of a backtrace: the address, and its distance into the image for symbol tools.
 fn write_address(out: &mut Report, pc: u64) {
-    match crate::symbols::find(pc) {
+    match super::symbols::find(pc) {
         Some((name, offset)) => {
             let _ = writeln!(out, "    {pc:#x} {name}+{offset:#x}");
         }

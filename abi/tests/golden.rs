@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::mem::{offset_of, size_of};
 
-use abi::{Error, ObjectKind, SYSCALLS};
+use abi::{Error, SYSCALLS};
 
 macro_rules! layout {
     ($out:ident, $type:ty { $($field:ident),* $(,)? }) => {
@@ -44,7 +44,7 @@ fn describe() -> String {
     for (name, right) in abi::Rights::all().iter_names() {
         writeln!(out, "right {:#x} {name}", right.bits()).unwrap();
     }
-    for (name, signal) in abi::Signals::all().iter_names() {
+    for (name, signal) in Signals::all().iter_names() {
         writeln!(out, "signal {:#x} {name}", signal.bits()).unwrap();
     }
     use abi::{fs::*, handle::*, process::*, signal::*, startup::*, system::*, terminal::*};

@@ -125,12 +125,12 @@ extern "C" fn first_thread(_argument: u64) -> ! {
     devices::seed_entropy(&boot.machine);
     devices::set_clock(&boot.machine);
     #[cfg(feature = "ktest")]
-    crate::ktest::run();
-    #[cfg(not(feature = "ktest"))]
+    if !boot.options.system {
+        crate::ktest::run();
+    }
     start_system(boot)
 }
 
-#[cfg(not(feature = "ktest"))]
 fn start_system(boot: &'static Boot) -> ! {
     let commands = devices::exec_commands(&boot.machine);
     syscall::set_machine_facts(

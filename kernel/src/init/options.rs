@@ -19,6 +19,9 @@ pub(super) struct Options {
     pub(super) verbose: bool,
     /// The machine can end with an exit code.
     pub(super) semihosting: bool,
+    /// A kernel with tests inside starts the system all the same.
+    #[cfg(feature = "ktest")]
+    pub(super) system: bool,
 }
 
 impl Options {
@@ -27,6 +30,8 @@ impl Options {
             log: LogTarget::Serial,
             verbose: false,
             semihosting: false,
+            #[cfg(feature = "ktest")]
+            system: false,
         };
         for word in words.split_whitespace() {
             match word {
@@ -35,6 +40,8 @@ impl Options {
                 "log=none" => options.log = LogTarget::None,
                 "exit=semihosting" => options.semihosting = true,
                 "verbose" => options.verbose = true,
+                #[cfg(feature = "ktest")]
+                "system" => options.system = true,
                 _ => {}
             }
         }

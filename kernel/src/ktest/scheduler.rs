@@ -113,7 +113,7 @@ extern "C" fn count_sleeping(number: u64) -> ! {
     for round in 0..40 {
         let mut counter = SLEEPING.lock();
         let before = *counter;
-        if (round + number) % 8 == 0 {
+        if (round + number).is_multiple_of(8) {
             sched::sleep_until(now_ns().saturating_add(200_000));
         } else {
             sched::yield_now();

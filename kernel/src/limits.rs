@@ -6,6 +6,18 @@ pub const CPUS_MAX: usize = 8;
 pub const KERNEL_STACK_BYTES: usize = 32 * 1024;
 /// Least physical memory the system starts with, in bytes.
 pub const MEMORY_MIN_BYTES: u64 = 40 << 20;
+/// One part in so many of the memory is kept for the kernel itself.
+pub const KERNEL_RESERVE_SHARE: u64 = 32;
+/// The least of it, in pages.
+pub const KERNEL_RESERVE_PAGES_MIN: u64 = 512;
+/// The most of it, in pages.
+pub const KERNEL_RESERVE_PAGES_MAX: u64 = 4096;
+/// One part in so many of the memory may be the kernel stacks of programs' threads.
+pub const THREAD_STACKS_SHARE: u64 = 8;
+/// One part in so many of the memory may be messages in flight.
+pub const KERNEL_BYTES_SHARE: u64 = 8;
+/// Most processes.
+pub const PROCESSES_MAX: u64 = 4096;
 /// Most handles a process can hold.
 pub const HANDLES_PER_PROCESS_MAX: usize = 65_536;
 /// Most mappings in an address space.
@@ -56,5 +68,8 @@ pub const COMMIT_INTERVAL_NS: u64 = 5_000_000_000;
 pub const DIRTY_PAGES_MAX: usize = 2_048;
 /// Most bytes handed out by one `entropy_read`.
 pub const ENTROPY_READ_BYTES_MAX: usize = 4096;
-/// Time until a disk request counts as lost, in ns.
-pub const BLOCK_TIMEOUT_NS: u64 = 10_000_000_000;
+/// Time after which a disk that has not answered is looked at without an interrupt, in ns.
+pub const BLOCK_POLL_NS: u64 = 1_000_000;
+/// Looks after which a disk request counts as lost. The number counts, not the time: under
+/// instruction counting time jumps while the machine waits for its host.
+pub const BLOCK_POLLS_MAX: u32 = 10_000;

@@ -8,10 +8,12 @@ use abi::Rights;
 use abi::fs::OpenFlags;
 use abi::startup::{EntryKind, Tag};
 
-use crate::account::Account;
+use crate::account::{Account, Resource};
 use crate::cap::{Capability, KernelObject};
 use crate::console::terminal::Terminal;
 use crate::fs::vfs::{Directory, OpenedNode};
+use crate::limits::{KERNEL_BYTES_SHARE, KERNEL_STACK_BYTES, PROCESSES_MAX, THREAD_STACKS_SHARE};
+use crate::mm;
 use crate::process::{GivenHandle, Process, SpawnRequest, spawn, write_blob_entry};
 use crate::sync::Ref;
 use crate::syscall::{SystemObject, SystemRole};
@@ -73,6 +75,7 @@ pub(super) fn start(
         Err(error) => return Err(format!("{PROGRAM} {error}")),
     };
     let account = Account::new(None).map_err(|_| String::from("no memory"))?;
+    set_limits(&account);
     let mut given = Given(Vec::new());
     for tag in [Tag::Stdin, Tag::Stdout, Tag::Stderr, Tag::Terminal] {
         given.give(terminal.clone(), TERMINAL_RIGHTS, tag)?;
@@ -98,6 +101,15 @@ pub(super) fn start(
         handles: given.0,
     })
     .map_err(|error| format!("{PROGRAM}: {error:?}"))
+}
+
+/// What all programs together may take of the kernel, however they share it.
+fn set_limits(account: &Account) {
+    let bytes = mm::memory_use().total.saturating_mul(mm::PAGE);
+    let stacks = bytes / THREAD_STACKS_SHARE / KERNEL_STACK_BYTES as u64;
+    account.set_limit(Resource::Threads, stacks);
+    account.set_limit(Resource::Processes, PROCESSES_MAX.min(stacks));
+    account.set_limit(Resource::KernelBytes, bytes / KERNEL_BYTES_SHARE);
 }
 
 fn blob(boot_arguments: &str, commands: Option<&str>) -> Option<Vec<u8>> {

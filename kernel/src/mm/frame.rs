@@ -14,6 +14,7 @@ use core::ptr::NonNull;
 use buddy_system_allocator::Heap;
 
 use crate::arch::{phys_to_virt, virt_to_phys};
+use crate::limits::{KERNEL_RESERVE_PAGES_MAX, KERNEL_RESERVE_PAGES_MIN, KERNEL_RESERVE_SHARE};
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Once, SpinLock};
 
@@ -301,11 +302,22 @@ const fn whole_order(order: u32) -> u32 {
     }
 }
 
+/// Pages that programs, their tables and cached files leave to the kernel itself, whose
+/// filesystem and drivers must not run out: a share of the memory, within bounds.
+fn kernel_reserve() -> u64 {
+    (TOTAL.load(Ordering::Relaxed) / KERNEL_RESERVE_SHARE)
+        .clamp(KERNEL_RESERVE_PAGES_MIN, KERNEL_RESERVE_PAGES_MAX)
+}
+
 /// Takes `1 << order` pages in a row, not zeroed; their physical address.
 pub(super) fn take_pages(order: u32, purpose: Purpose) -> Option<u64> {
     let order = whole_order(order);
     let mut pool = POOL.lock();
     let pool = pool.as_mut()?;
+    let for_kernel = matches!(purpose, Purpose::Kernel | Purpose::Heap);
+    if !for_kernel && pool.free < kernel_reserve().saturating_add(1 << order) {
+        return None;
+    }
     let address = if order <= SMALL_ORDER_MAX {
         pool.take_small(order)?
     } else {

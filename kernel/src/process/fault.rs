@@ -48,7 +48,12 @@ pub fn handle_user_fault(fault: &UserFault) {
     let process = current_process();
     // One value for every address outside user space: what lies there is not told.
     let shown = |address: u64| if address < abi::USER_END { address } else { 0 };
-    let (address, pc) = (shown(fault.address), shown(fault.pc));
+    // Only faults of an address have one of their own.
+    let address = match fault.cause {
+        FaultCause::Page(_) | FaultCause::Alignment => fault.address,
+        _ => fault.pc,
+    };
+    let (address, pc) = (shown(address), shown(fault.pc));
     log::info!(
         "{}: {} at {address:#x}, pc {pc:#x}",
         process.name(),

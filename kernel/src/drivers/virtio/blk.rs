@@ -13,7 +13,7 @@ use virtio_drivers::transport::{InterruptStatus, Transport};
 
 use crate::block::{BlockDevice, Completion, Error, Limits, Request, TRANSFER_BYTES_MAX, Ticket};
 use crate::drivers::irq::IrqHandler;
-use crate::limits::BLOCK_TIMEOUT_NS;
+use crate::limits::{BLOCK_POLL_NS, BLOCK_POLLS_MAX};
 use crate::sync::{SpinLock, WaitQueue, try_box};
 use crate::time::now_ns;
 
@@ -141,6 +141,22 @@ impl VirtioBlk {
             read_only: features.contains(Features::READ_ONLY),
             flush: features.contains(Features::FLUSH),
         })
+    }
+
+    /// Waits until `ready` has a result. A lost interrupt is not a lost request: now and
+    /// then the ring is looked at without one.
+    fn patiently<R>(
+        &self,
+        mut ready: impl FnMut() -> Option<Result<R, Error>>,
+    ) -> Result<R, Error> {
+        for _ in 0..BLOCK_POLLS_MAX {
+            let deadline = now_ns().saturating_add(BLOCK_POLL_NS);
+            if let Some(result) = self.waiters.wait_until(deadline, &mut ready) {
+                return result;
+            }
+            self.state.lock().drain();
+        }
+        Err(Error::Gone)
     }
 
     fn try_submit(&self, request: &mut Option<Request>) -> Option<Result<Ticket, Error>> {
@@ -275,16 +291,12 @@ impl BlockDevice for VirtioBlk {
     fn submit(&self, request: Request) -> Result<Ticket, Error> {
         self.validate(&request)?;
         let mut request = Some(request);
-        let deadline = now_ns().saturating_add(BLOCK_TIMEOUT_NS);
-        self.waiters
-            .wait_until(deadline, || self.try_submit(&mut request))
-            .unwrap_or(Err(Error::Gone))
+        self.patiently(|| self.try_submit(&mut request))
     }
 
     fn wait(&self, ticket: Ticket) -> Result<Completion, Error> {
         let number = ticket.number();
-        let deadline = now_ns().saturating_add(BLOCK_TIMEOUT_NS);
-        let taken = self.waiters.wait_until(deadline, || {
+        self.patiently(|| {
             let mut state = self.state.lock();
             let index = state.done.iter().position(|(of, _)| *of == number);
             match index {
@@ -292,13 +304,6 @@ impl BlockDevice for VirtioBlk {
                 None if state.broken => Some(Err(Error::Gone)),
                 None => None,
             }
-        });
-        taken.unwrap_or_else(|| {
-            // A lost interrupt is not a lost request: look once more before giving up.
-            let mut state = self.state.lock();
-            state.drain();
-            let index = state.done.iter().position(|(of, _)| *of == number);
-            index.map_or(Err(Error::Gone), |index| state.done.swap_remove(index).1)
         })
     }
 

@@ -1,5 +1,6 @@
 //! Stopping the machine in good order.
 
+use abi::process::RC_FAIL;
 use abi::system::PowerAction;
 
 use crate::arch;
@@ -9,7 +10,12 @@ use super::{BOOT, serial};
 
 /// Writes everything back, waits for the last output, and stops or restarts the machine.
 pub(super) fn stop(action: PowerAction, code: u32) -> ! {
-    vfs::flush_all_volumes();
+    // A machine that could not write its last changes does not end well.
+    let code = if vfs::flush_all_volumes() {
+        code
+    } else {
+        code.max(RC_FAIL.unsigned_abs())
+    };
     serial::drain();
     let semihosting = BOOT.get().is_some_and(|boot| boot.options.semihosting);
     match action {

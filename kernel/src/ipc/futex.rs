@@ -67,11 +67,8 @@ pub fn futex_wait(
     let [of_space, of_address] = thread.wait_tag();
     of_space.store(space, Ordering::Relaxed);
     of_address.store(address, Ordering::Relaxed);
-    if thread
-        .open_wait(WaitTarget::Static(bucket), deadline)
-        .is_err()
-    {
-        return FutexOutcome::Failed(Error::NoMemory);
+    if let Err(error) = thread.open_wait(WaitTarget::Static(bucket), deadline) {
+        return FutexOutcome::Failed(error.into());
     }
     let outcome = {
         let mut waiting = bucket.waiting.lock();

@@ -39,6 +39,8 @@ pub enum Exit {
 struct Threads {
     list: Vec<Ref<ThreadObject>>,
     exit: Option<Exit>,
+    /// Everything has been returned, or is being returned.
+    finished: bool,
 }
 
 /// A process.
@@ -160,22 +162,23 @@ impl Process {
 
     /// Ends the process; only the first call counts. Its threads leave at their next chance.
     pub fn end(&self, exit: Exit) {
-        let mut killed = 0;
         loop {
-            // One at a time: telling a thread takes the scheduler's locks.
+            // One at a time: telling a thread takes the scheduler's locks, and threads that
+            // end meanwhile leave the list.
             let next = {
                 let mut threads = self.threads.lock();
                 threads.exit.get_or_insert(exit);
-                threads.list.get(killed).cloned()
+                threads
+                    .list
+                    .iter()
+                    .find(|object| !object.thread().is_killed())
+                    .cloned()
             };
             let Some(object) = next else { break };
             object.thread().kill();
-            killed = killed.saturating_add(1);
         }
         // Without a thread nobody else would finish.
-        if killed == 0 {
-            self.finish();
-        }
+        self.finish_if_empty();
     }
 
     /// Ends a process none of whose threads was ever started.
@@ -188,7 +191,7 @@ impl Process {
         self.account
             .uncharge(Resource::Threads, threads.len() as u64);
         drop(threads);
-        self.finish();
+        self.finish_if_empty();
     }
 
     /// How it ended, if it has.
@@ -240,6 +243,17 @@ impl Process {
         info
     }
 
+    /// Finishes a process without threads, once.
+    fn finish_if_empty(&self) {
+        let first = {
+            let mut threads = self.threads.lock();
+            threads.list.is_empty() && !core::mem::replace(&mut threads.finished, true)
+        };
+        if first {
+            self.finish();
+        }
+    }
+
     /// Returns everything the process holds and tells who waits.
     fn finish(&self) {
         self.handles.clear();
@@ -264,7 +278,7 @@ impl Owner for Process {
     }
 
     fn thread_ends(&self, thread: &Ref<Thread>) {
-        let (object, last) = {
+        let object = {
             let mut threads = self.threads.lock();
             let index = threads
                 .list
@@ -274,7 +288,7 @@ impl Owner for Process {
             if threads.list.is_empty() {
                 threads.exit.get_or_insert(Exit::Code(abi::process::RC_OK));
             }
-            (object, threads.list.is_empty())
+            object
         };
         if let Some(object) = object {
             object
@@ -283,9 +297,7 @@ impl Owner for Process {
                 .update(Signals::empty(), Signals::TERMINATED);
         }
         self.account.uncharge(Resource::Threads, 1);
-        if last {
-            self.finish();
-        }
+        self.finish_if_empty();
     }
 }
 

@@ -28,4 +28,4 @@ pub use switch::{
 };
 pub use thread::{Owner, Thread, ThreadError, ThreadStart, spawn_kernel_thread};
 pub use timer::handle_timer;
-pub use wait::{WaitTarget, Waiter, park, sleep_until};
+pub use wait::{WaitError, WaitTarget, Waiter, park, sleep_until};

@@ -6,7 +6,7 @@ use abi::Error;
 
 use crate::arch::{self, Context, UserFrame};
 use crate::mm::KernelStack;
-use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use crate::sync::{Link, Linked, Parked, Ref, SpinLock};
 use crate::time::{HeapSlot, Timed};
 
@@ -180,7 +180,8 @@ impl Ref<Thread> {
     /// Tells the thread to end: a frameless wait ends with `Cancelled`, and it leaves its
     /// program at the next chance.
     pub fn kill(&self) {
-        self.killed.store(true, Ordering::Release);
+        self.killed.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         self.complete(
             self.wait_key.load(Ordering::Relaxed),
             Some(Error::Cancelled),

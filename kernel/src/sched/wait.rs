@@ -5,7 +5,7 @@ use abi::{Error, Signals};
 use crate::arch;
 use crate::cap::{Heard, KernelObject, Observer, ObserverKey};
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{AllocError, Parked, Ref};
+use crate::sync::{Parked, Ref};
 use crate::time::now_ns;
 
 use super::cpu;
@@ -17,6 +17,24 @@ use super::timer;
 pub trait Waiter: Send + Sync {
     /// Takes a thread off the list, if it is on it.
     fn cancel(&self, thread: &Thread);
+}
+
+/// Why a frameless wait did not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitError {
+    /// No memory for the deadline.
+    NoMemory,
+    /// The thread is told to end; it will not see the answer of its call.
+    Killed,
+}
+
+impl From<WaitError> for Error {
+    fn from(error: WaitError) -> Self {
+        match error {
+            WaitError::NoMemory => Error::NoMemory,
+            WaitError::Killed => Error::Cancelled,
+        }
+    }
 }
 
 /// What a frameless wait waits for.
@@ -46,19 +64,23 @@ impl Ref<Thread> {
     /// system call either returns `BLOCKED`, or [`Thread::close_wait`] ends the wait.
     ///
     /// # Errors
-    /// [`AllocError`]: no memory for the deadline; the wait is not open.
-    pub fn open_wait(&self, target: WaitTarget, deadline: u64) -> Result<ObserverKey, AllocError> {
+    /// [`WaitError`]; the wait is not open.
+    pub fn open_wait(&self, target: WaitTarget, deadline: u64) -> Result<ObserverKey, WaitError> {
         let key = self.wait_key.load(Ordering::Relaxed).wrapping_add(1);
         self.wait_key.store(key, Ordering::Relaxed);
         self.consumes.store(false, Ordering::Relaxed);
         self.restart.store(false, Ordering::Relaxed);
         *self.target.lock() = target;
-        self.claim.store(claim::OPEN, Ordering::Release);
-        if deadline != abi::NEVER
-            && let Err(error) = timer::insert(deadline, self)
-        {
+        self.claim.store(claim::OPEN, Ordering::SeqCst);
+        // `kill` marks the thread first and looks at the claim then; this is the other
+        // order, so that one of the two sees the other.
+        if self.killed.load(Ordering::SeqCst) {
             self.close_wait();
-            return Err(error);
+            return Err(WaitError::Killed);
+        }
+        if deadline != abi::NEVER && timer::insert(deadline, self).is_err() {
+            self.close_wait();
+            return Err(WaitError::NoMemory);
         }
         Ok(key)
     }
@@ -68,8 +90,8 @@ impl Ref<Thread> {
     /// Opens a wait for a point in time; when it comes the call has succeeded.
     ///
     /// # Errors
-    /// [`AllocError`]: no memory for the deadline; the wait is not open.
-    pub fn open_sleep(&self, deadline: u64) -> Result<(), AllocError> {
+    /// [`WaitError`]; the wait is not open.
+    pub fn open_sleep(&self, deadline: u64) -> Result<(), WaitError> {
         self.open_wait(WaitTarget::Sleep, deadline).map(|_| ())
     }
 }

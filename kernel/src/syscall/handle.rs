@@ -147,8 +147,7 @@ pub(super) fn wait_for(
     debug_assert!(!arch::irqs_enabled());
     let key = cx
         .thread
-        .open_wait(WaitTarget::Object(object.clone()), deadline)
-        .map_err(|_| Error::NoMemory)?;
+        .open_wait(WaitTarget::Object(object.clone()), deadline)?;
     if taking == Taking::Clears {
         cx.thread.consume_signals();
     }

@@ -73,8 +73,7 @@ pub(super) fn port_wait(cx: &Context, args: Args) -> Outcome {
             // What is collected after the wait is written by this call, made again.
             arch::irq_disable();
             cx.thread
-                .open_wait(WaitTarget::List(port.waiter()), deadline)
-                .map_err(|_| Error::NoMemory)?;
+                .open_wait(WaitTarget::List(port.waiter()), deadline)?;
             cx.thread.restart_call(Syscall::PortWait as u64, args);
             if port.enlist(&cx.thread) || !cx.thread.close_wait() {
                 return Ok(Outcome::Blocked);

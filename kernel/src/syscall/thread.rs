@@ -53,6 +53,6 @@ pub(super) fn thread_sleep(cx: &Context, [deadline, ..]: Args) -> Outcome {
     }
     match cx.thread.open_sleep(deadline) {
         Ok(()) => Outcome::Blocked,
-        Err(_) => Error::NoMemory.into(),
+        Err(error) => Error::from(error).into(),
     }
 }

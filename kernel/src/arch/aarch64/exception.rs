@@ -2,6 +2,7 @@
 
 use core::arch::global_asm;
 
+use crate::arch::UserFrame;
 use crate::arch::hooks::{
     Access, FaultCause, Hooks, PENDING_RESCHEDULE, PanicFrame, UserFault, hooks,
 };
@@ -144,6 +145,20 @@ extern "C" fn exception_user_work() {
 #[unsafe(no_mangle)]
 extern "C" fn exception_serror(frame: &KernelFrame, syndrome: u64, address: u64) -> ! {
     report(frame, "system error", syndrome, address, sp_of(frame))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn exception_el0_serror(frame: &UserFrame, syndrome: u64, address: u64) -> ! {
+    let panic = PanicFrame {
+        what: "system error while a program ran",
+        registers: core::array::from_fn(|register| frame.register(register)),
+        sp: frame.sp(),
+        pc: frame.pc(),
+        status: 0,
+        syndrome,
+        address,
+    };
+    (registered().kernel_fault)(&panic)
 }
 
 #[unsafe(no_mangle)]

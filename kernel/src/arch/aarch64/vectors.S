@@ -317,7 +317,7 @@ vectors_el0_serror:
     ldr     x0, [x0, #CPU_CURRENT]
     mrs     x1, esr_el1
     mrs     x2, far_el1
-    bl      exception_serror
+    bl      exception_el0_serror
 
 vectors_el0_aarch32:
     stp     x16, x17, [sp, #-16]

@@ -11,6 +11,7 @@ use super::fault::{self, Step};
 use super::frame::{Frame, Purpose};
 use super::memory::SourceError;
 use super::page_table::PageTable;
+use super::reclaim::reclaim;
 use super::vma::{Backing, Protected, Vma, VmaError, VmaList};
 use super::{PAGE, page_table};
 
@@ -247,6 +248,13 @@ impl AddressSpace {
         if address >= abi::USER_END {
             return Err(FaultError::Denied);
         }
+        match self.fault_once(address, access) {
+            Err(FaultError::NoMemory) if reclaim() => self.fault_once(address, access),
+            result => result,
+        }
+    }
+
+    fn fault_once(&self, address: u64, access: Access) -> Result<(), FaultError> {
         loop {
             let step = {
                 let mut inner = self.inner.lock();

@@ -9,6 +9,7 @@ use crate::sync::{AllocError, Mutex, Ref, SpinLock};
 use super::PAGE;
 use super::frame::{Frame, Purpose};
 use super::page_map::PageMap;
+use super::reclaim::reclaim;
 
 /// Most pages read at once when one is missing.
 const READ_RUN_PAGES: u64 = 16;
@@ -144,6 +145,13 @@ impl MemoryPages {
     /// # Errors
     /// As [`PageSource::fill`], and [`SourceError::BeyondEnd`].
     pub fn page(&self, page: u64) -> Result<Frame, SourceError> {
+        match self.page_once(page) {
+            Err(SourceError::NoMemory) if reclaim() => self.page_once(page),
+            result => result,
+        }
+    }
+
+    fn page_once(&self, page: u64) -> Result<Frame, SourceError> {
         if let Some(frame) = self.present_page(page)? {
             return Ok(frame);
         }
@@ -188,6 +196,13 @@ impl MemoryPages {
     /// # Errors
     /// [`SourceError::NoMemory`].
     pub fn page_to_overwrite(&self, page: u64) -> Result<Frame, SourceError> {
+        match self.page_to_overwrite_once(page) {
+            Err(SourceError::NoMemory) if reclaim() => self.page_to_overwrite_once(page),
+            result => result,
+        }
+    }
+
+    fn page_to_overwrite_once(&self, page: u64) -> Result<Frame, SourceError> {
         let mut pages = self.pages.lock();
         if let Some(slot) = pages.get(page) {
             return Ok(slot.frame.share());
@@ -245,13 +260,15 @@ impl MemoryPages {
         count
     }
 
-    /// Drops the clean pages that nobody else holds.
-    pub fn drop_clean(&self) {
-        if self.source.is_some() {
-            self.pages
-                .lock()
-                .retain_not(&mut |slot| !slot.dirty && slot.frame.is_exclusive());
+    /// Drops the clean pages that nobody else holds; returns how many.
+    pub fn drop_clean(&self) -> u64 {
+        if self.source.is_none() {
+            return 0;
         }
+        let mut pages = self.pages.lock();
+        let before = pages.len();
+        pages.retain_not(&mut |slot| !slot.dirty && slot.frame.is_exclusive());
+        before.saturating_sub(pages.len())
     }
 }
 

@@ -24,6 +24,7 @@ mod kernel_stack;
 mod memory;
 mod page_map;
 mod page_table;
+mod reclaim;
 mod user;
 mod vma;
 
@@ -35,6 +36,7 @@ pub use kernel_map::for_each_kernel_mapping;
 pub use kernel_map::{KernelMapError, init_kernel_map, map_device};
 pub use kernel_stack::KernelStack;
 pub use memory::{MemoryPages, PageSource, SourceError};
+pub use reclaim::{reclaim, set_reclaimer};
 pub use user::{CopyError, UserReader, UserWriter, load_user_u32};
 pub use vma::Backing;
 

@@ -198,7 +198,7 @@ impl Directory {
             }
             Ok(found.ino)
         })?;
-        volume.forget_if_idle(ino);
+        volume.unlinked(ino);
         Ok(())
     }
 
@@ -248,7 +248,7 @@ impl Directory {
             Ok::<_, crate::fs::viperfs::Error>(replaced)
         })?;
         if let Some(replaced) = replaced.filter(|replaced| replaced.ino != found.ino) {
-            self.volume().forget_if_idle(replaced.ino);
+            self.volume().unlinked(replaced.ino);
         }
         Ok(())
     }
@@ -261,5 +261,11 @@ impl KernelObject for Directory {
 
     fn base(&self) -> &ObjectBase {
         &self.base
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        self.node.volume().forget_if_held_by(&self.node, 2);
     }
 }

@@ -226,6 +226,13 @@ impl KernelObject for File {
     }
 }
 
+impl Drop for File {
+    /// The last to close a deleted file lets its space go.
+    fn drop(&mut self) {
+        self.node.volume().forget_if_held_by(&self.node, 2);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

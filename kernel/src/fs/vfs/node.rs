@@ -6,6 +6,7 @@ use abi::fs::{NodeKind, Stat};
 
 use crate::fs::viperfs::{self, Kind};
 use crate::mm::{Frame, MemoryPages, PAGE, PageSource, SourceError};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, Ref};
 
 use super::error::Error;
@@ -24,6 +25,8 @@ pub struct Node {
     kind: NodeKind,
     /// A file's contents; empty for others.
     pages: Ref<MemoryPages>,
+    /// A name of it was removed; it may have others.
+    unlinked: AtomicBool,
     /// Held while the size changes, so that writers do not cut each other's data.
     sizing: Mutex<()>,
 }
@@ -89,6 +92,7 @@ impl Node {
             kind,
             pages,
             sizing: Mutex::new(()),
+            unlinked: AtomicBool::new(false),
         })?)
     }
 
@@ -120,6 +124,16 @@ impl Node {
     /// Whether pages wait to be written.
     pub fn is_dirty(&self) -> bool {
         self.pages.dirty_pages() != 0
+    }
+
+    pub(super) fn mark_unlinked(&self) {
+        self.unlinked.store(true, Ordering::Release);
+    }
+
+    /// Whether it has lost its names; a file with hard links would keep some, and there
+    /// are none yet.
+    pub(super) fn is_unlinked(&self) -> bool {
+        self.unlinked.load(Ordering::Acquire)
     }
 
     /// What is known about it.

@@ -53,6 +53,8 @@ pub struct MountedVolume {
     engine: Mutex<Volume<BlockDisk>>,
     /// Nodes in memory, by number.
     nodes: SpinLock<Vec<Ref<Node>>>,
+    /// Nodes that nobody needs any more, to be released by the next write-back.
+    leaving: SpinLock<Vec<Ref<Node>>>,
     id: u64,
     /// Dirty pages of all files.
     dirty: AtomicU64,
@@ -88,6 +90,7 @@ impl MountedVolume {
         let volume = Ref::new(MountedVolume {
             engine: Mutex::new(engine),
             nodes: SpinLock::new(Vec::new()),
+            leaving: SpinLock::new(Vec::new()),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             dirty: AtomicU64::new(0),
             free: AtomicU64::new(free),
@@ -95,6 +98,7 @@ impl MountedVolume {
             label,
         });
         let volume = volume.map_err(|_| viperfs::Error::Unsupported("more memory"))?;
+        mm::set_reclaimer(reclaim_pages);
         let mut volumes = VOLUMES.lock();
         if volumes.try_reserve(1).is_ok() {
             volumes.push(volume.clone());
@@ -189,19 +193,49 @@ impl MountedVolume {
         drop(gone);
     }
 
-    /// Forgets a node whose last name is gone, once nobody has it open.
-    pub(super) fn forget_if_idle(&self, ino: u64) {
+    /// Notes that a name of a node is gone, and forgets the node if nobody has it open:
+    /// its space comes back with it.
+    pub(super) fn unlinked(&self, ino: u64) {
+        if let Some(node) = self.cached_node(ino) {
+            node.mark_unlinked();
+            // The list's reference and the one here.
+            self.forget_if_held_by(&node, 2);
+        }
+    }
+
+    /// Forgets a node without names when `references` are all there are: the list's, and
+    /// those of the caller.
+    pub(super) fn forget_if_held_by(&self, node: &Ref<Node>, references: usize) {
+        if !node.is_unlinked() {
+            return;
+        }
         let gone = {
             let mut nodes = self.nodes.lock();
-            let found = nodes.binary_search_by_key(&ino, |node| node.ino()).ok();
+            let found = nodes
+                .binary_search_by_key(&node.ino(), |node| node.ino())
+                .ok();
             found
-                .filter(|index| nodes.get(*index).is_some_and(|node| node.references() == 1))
+                .filter(|_| node.references() <= references)
                 .map(|index| nodes.remove(index))
         };
         if let Some(node) = &gone {
             node.discard_dirty();
         }
         drop(gone);
+    }
+
+    /// Drops a node where no lock is held: at the next write-back.
+    fn keep_for_later(&self, node: Ref<Node>) {
+        if node.references() > 1 {
+            return;
+        }
+        let mut leaving = self.leaving.lock();
+        if leaving.try_reserve(1).is_ok() {
+            leaving.push(node);
+        } else {
+            // Its space comes back at the next mount.
+            core::mem::forget(node);
+        }
     }
 
     /// Counts pages that became dirty; makes room when there are too many, or when they
@@ -244,6 +278,8 @@ impl MountedVolume {
     /// # Errors
     /// The first error; pages that could not be written stay dirty.
     pub fn write_back(&self) -> Result<(), Error> {
+        let leaving = core::mem::take(&mut *self.leaving.lock());
+        drop(leaving);
         let mut ino = 0;
         loop {
             let next = {
@@ -289,6 +325,32 @@ impl MountedVolume {
     /// The time for changes.
     pub(super) fn now() -> u64 {
         wall_ns()
+    }
+}
+
+/// Gives clean cached pages of every file back; returns how many.
+fn reclaim_pages() -> u64 {
+    let mut pages = 0;
+    let mut index = 0;
+    loop {
+        let Some(volume) = VOLUMES.lock().get(index).cloned() else {
+            return pages;
+        };
+        index = index.saturating_add(1);
+        let mut ino = 0;
+        loop {
+            let next = {
+                let nodes = volume.nodes.lock();
+                let at = nodes.partition_point(|node| node.ino() <= ino);
+                nodes.get(at).cloned()
+            };
+            let Some(node) = next else { break };
+            ino = node.ino();
+            pages += node.pages().drop_clean();
+            // If the list let the node go meanwhile, this is the last reference, and its
+            // release takes the engine's lock, which the caller may hold.
+            volume.keep_for_later(node);
+        }
     }
 }
 

@@ -116,7 +116,7 @@ pub fn init_log() {
     }
 }
 
-/// Chooses where lines are shown from here on; what was logged before is shown at once.
+/// Chooses where lines are shown from here on; what was logged before is only in the log.
 pub fn set_log_sink(sink: LogSink) {
     SINK.call_once(|| sink);
 }

@@ -2,6 +2,7 @@
 
 use abi::{Error, NOW};
 
+use crate::arch;
 use crate::ipc::{self, FutexOutcome};
 use crate::mm::load_user_u32;
 use crate::time::now_ns;
@@ -28,11 +29,16 @@ pub(super) fn futex_wait(cx: &Context, [word, expected, deadline, ..]: Args) -> 
             if deadline == NOW || deadline <= now_ns() {
                 return Err(Error::TimedOut);
             }
-            match ipc::futex_wait(&cx.thread, cx.process.id(), word, expected, deadline) {
-                FutexOutcome::Waits => return Ok(Outcome::Blocked),
+            arch::irq_disable();
+            let outcome = ipc::futex_wait(&cx.thread, cx.process.id(), word, expected, deadline);
+            if outcome == FutexOutcome::Waits {
+                return Ok(Outcome::Blocked);
+            }
+            arch::irq_enable();
+            match outcome {
                 FutexOutcome::Changed => return Err(Error::WouldBlock),
-                FutexOutcome::NotPresent => {}
                 FutexOutcome::Failed(error) => return Err(error),
+                FutexOutcome::NotPresent | FutexOutcome::Waits => {}
             }
         }
     };

@@ -64,7 +64,7 @@ pub fn calls_made() -> u64 {
 /// Calls that run with interrupts masked from entry to return.
 const fn is_short(number: usize) -> bool {
     use abi::Syscall as S;
-    const SHORT: [S; 11] = [
+    const SHORT: [S; 9] = [
         S::Null,
         S::ObjectWait,
         S::ThreadYield,
@@ -72,8 +72,6 @@ const fn is_short(number: usize) -> bool {
         S::EventCreate,
         S::EventSignal,
         S::EventWait,
-        S::FutexWait,
-        S::FutexWake,
         S::TimeNow,
         S::ClockRead,
     ];

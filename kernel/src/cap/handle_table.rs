@@ -1,8 +1,13 @@
 //! The numbers a process gives to its capabilities.
 //!
-//! A handle is index and generation, XORed with the table's salt. Slots lie in chunks
-//! that never move. A slot whose generation would wrap is retired, so that an old handle
-//! never names a new object.
+//! A handle is index and generation, XORed with the table's salt. A slot whose generation
+//! would wrap is retired, so that an old handle never names a new object.
+//!
+//! The table is kept twice: the slots, under a lock, own the capabilities; the *index*
+//! beside them is read without it. A place of the index has a stamp of generation, kind
+//! and rights, so that one test covers all three, and the address of the object. Taking a
+//! capability out withdraws its place, waits for readers (`sync::epoch`) and only then
+//! frees the slot and hands the capability over.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -10,7 +15,9 @@ use alloc::vec::Vec;
 use abi::{Handle, ObjectKind, Rights};
 
 use crate::limits::HANDLES_PER_PROCESS_MAX;
-use crate::sync::{Ref, SpinLock, try_box};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::epoch::{self, Masked};
+use crate::sync::{Borrowed, Published, Ref, SpinLock, Stamped, try_box};
 
 use super::{Capability, KernelObject};
 
@@ -58,8 +65,35 @@ pub struct TableError {
 /// The handles of a process.
 #[derive(Debug)]
 pub struct HandleTable {
+    index: Published<dyn KernelObject>,
     slots: SpinLock<Slots>,
     salt: u64,
+    domain: u64,
+}
+
+static NEXT_DOMAIN: AtomicU64 = AtomicU64::new(epoch::NO_DOMAIN + 1);
+
+/// Bit of a stamp at which the kind begins; below it are the rights.
+const KIND_SHIFT: u32 = 24;
+/// The generation of a stamp, as of a handle without its salt.
+const GENERATION: u64 = 0xffff_ffff_0000_0000;
+/// The kind of a stamp.
+const KIND: u64 = 0xff << KIND_SHIFT;
+
+const _: () = assert!(
+    Rights::all().bits() < 1 << KIND_SHIFT,
+    "the rights fit below the kind"
+);
+
+/// What a stamp has where it names `kind`.
+pub const fn kind_stamp(kind: ObjectKind) -> u64 {
+    (kind as u64) << KIND_SHIFT
+}
+
+fn stamp(generation: u32, capability: &Capability) -> u64 {
+    (u64::from(generation) << 32)
+        | kind_stamp(capability.object().kind())
+        | u64::from(capability.rights().bits())
 }
 
 impl Slots {
@@ -96,34 +130,78 @@ impl Slots {
         Some(())
     }
 
+    /// Empties a slot, which is not used again before [`Slots::release`].
     fn take(&mut self, handle: u64) -> Option<Capability> {
         let slot = self.find(handle)?;
         let capability = slot.capability.take();
-        // Generation 0 is never used: a slot that reaches it is retired.
         slot.generation = slot.generation.wrapping_add(1);
-        let reusable = slot.generation != 0;
         self.used = self.used.saturating_sub(1);
-        if reusable {
-            let free = core::mem::replace(&mut self.free, handle as u32);
-            if let Some(slot) = self.slot(handle as u32) {
-                slot.next_free = free;
-            }
-        }
         capability
+    }
+
+    /// Lets an emptied slot be used again.
+    fn release(&mut self, index: u32) {
+        let free = self.free;
+        // Generation 0 is never used: a slot that reaches it is retired.
+        if let Some(slot) = self.slot(index).filter(|slot| slot.generation != 0) {
+            slot.next_free = free;
+            self.free = index;
+        }
     }
 }
 
 impl HandleTable {
     /// An empty table; `salt` makes its handles differ from other tables'.
-    pub const fn new(salt: u64) -> Self {
+    pub fn new(salt: u64) -> Self {
         let slots = Slots {
             chunks: Vec::new(),
             free: NO_SLOT,
             used: 0,
         };
         HandleTable {
+            index: Published::new(),
             slots: SpinLock::new(slots),
             salt,
+            domain: NEXT_DOMAIN.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
+    /// What a CPU enters while it runs a thread that reads this table without its lock.
+    pub fn domain(&self) -> u64 {
+        self.domain
+    }
+
+    /// The object of a handle as a `T`, if the handle has `rights`: without a lock and
+    /// without counting.
+    ///
+    /// # Errors
+    /// [`LookupError`], kind before rights.
+    #[inline]
+    pub fn borrow<'a, T: Stamped>(
+        &'a self,
+        masked: Masked<'a>,
+        handle: Handle,
+        rights: Rights,
+    ) -> Result<Borrowed<'a, T>, LookupError> {
+        let value = handle.0 ^ self.salt;
+        let rights = u64::from(rights.bits());
+        let (wanted, mask) = ((value & GENERATION) | rights, GENERATION | KIND | rights);
+        match self.index.borrow(masked, value as u32, wanted, mask) {
+            Some(object) => Ok(object),
+            None => Err(self.why_not(value, T::KIND)),
+        }
+    }
+
+    /// Why a borrow failed.
+    #[cold]
+    fn why_not(&self, value: u64, kind: u64) -> LookupError {
+        let stamp = self.index.stamp(value as u32);
+        if stamp == 0 || (stamp ^ value) & GENERATION != 0 {
+            LookupError::BadHandle
+        } else if stamp & KIND != kind {
+            LookupError::WrongType
+        } else {
+            LookupError::AccessDenied
         }
     }
 
@@ -138,14 +216,17 @@ impl HandleTable {
             return Err(TableError { limit, capability });
         }
         let index = slots.free;
-        let Some(slot) = slots.slot(index) else {
+        let reserved = self.index.reserve(index).is_ok();
+        let Some(slot) = slots.slot(index).filter(|_| reserved) else {
             return Err(TableError {
                 limit: false,
                 capability,
             });
         };
         let next = core::mem::replace(&mut slot.next_free, NO_SLOT);
-        slot.capability = Some(capability);
+        let stamp = stamp(slot.generation, &capability);
+        let object = &slot.capability.insert(capability).object;
+        self.index.publish(index, stamp, object);
         let value = (u64::from(slot.generation) << 32) | u64::from(index);
         slots.free = next;
         slots.used = slots.used.saturating_add(1);
@@ -157,10 +238,27 @@ impl HandleTable {
     /// # Errors
     /// [`LookupError::BadHandle`].
     pub fn remove(&self, handle: Handle) -> Result<Capability, LookupError> {
-        self.slots
-            .lock()
-            .take(handle.0 ^ self.salt)
-            .ok_or(LookupError::BadHandle)
+        self.take(handle, |_| true)
+    }
+
+    fn take(
+        &self,
+        handle: Handle,
+        fits: impl FnOnce(&Capability) -> bool,
+    ) -> Result<Capability, LookupError> {
+        let value = handle.0 ^ self.salt;
+        let capability = {
+            let mut slots = self.slots.lock();
+            let found = slots.find(value).and_then(|slot| slot.capability.as_ref());
+            if !fits(found.ok_or(LookupError::BadHandle)?) {
+                return Err(LookupError::AccessDenied);
+            }
+            self.index.withdraw(value as u32);
+            slots.take(value).ok_or(LookupError::BadHandle)?
+        };
+        epoch::quiesce(self.domain);
+        self.slots.lock().release(value as u32);
+        Ok(capability)
     }
 
     /// Takes a capability out if it has `rights`.
@@ -168,20 +266,7 @@ impl HandleTable {
     /// # Errors
     /// [`LookupError`]; the handle stays valid.
     pub fn remove_with(&self, handle: Handle, rights: Rights) -> Result<Capability, LookupError> {
-        let mut slots = self.slots.lock();
-        let slot = slots
-            .find(handle.0 ^ self.salt)
-            .ok_or(LookupError::BadHandle)?;
-        let has = slot
-            .capability
-            .as_ref()
-            .is_some_and(|cap| cap.rights().contains(rights));
-        if !has {
-            return Err(LookupError::AccessDenied);
-        }
-        slots
-            .take(handle.0 ^ self.salt)
-            .ok_or(LookupError::BadHandle)
+        self.take(handle, |capability| capability.rights().contains(rights))
     }
 
     /// Puts a capability back under the handle it had, which was just taken out and not
@@ -197,7 +282,9 @@ impl HandleTable {
             {
                 let next = core::mem::replace(&mut slot.next_free, NO_SLOT);
                 slot.generation = (value >> 32) as u32;
-                slot.capability = Some(capability);
+                let stamp = stamp(slot.generation, &capability);
+                let object = &slot.capability.insert(capability).object;
+                self.index.publish(index, stamp, object);
                 slots.free = next;
                 slots.used = slots.used.saturating_add(1);
                 None
@@ -313,15 +400,17 @@ impl HandleTable {
         // One at a time, outside the lock: closing may run an object's last-handle work.
         let mut index = 0;
         loop {
-            let taken = {
+            let handle = {
                 let mut slots = self.slots.lock();
                 let Some(slot) = slots.slot(index) else {
                     return;
                 };
-                let value = (u64::from(slot.generation) << 32) | u64::from(index);
-                slots.take(value)
+                let generation = slot.generation;
+                let value = (u64::from(generation) << 32) | u64::from(index);
+                Handle(value ^ self.salt)
             };
-            drop(taken);
+            // Fails for a slot that is empty.
+            drop(self.remove(handle));
             index = index.saturating_add(1);
         }
     }

@@ -21,7 +21,7 @@ mod thread_object;
 pub use elf::LoadError;
 pub use fault::handle_user_fault;
 pub use memory_object::MemoryObject;
-pub use object::{Exit, Process, current_process};
+pub use object::{Exit, Process, current_process, process_of};
 pub use registry::for_each_process;
 pub use spawn::{GivenHandle, SpawnError, SpawnRequest, spawn};
 pub use startup::write_blob_entry;

@@ -9,6 +9,8 @@ use core::ops::Deref;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering, fence};
 
+use super::Borrowed;
+
 /// There was no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AllocError;
@@ -109,6 +111,11 @@ impl<T: ?Sized> Ref<T> {
         self.count().load(Ordering::Relaxed)
     }
 
+    /// Where the value is; the reference stays.
+    pub(super) fn as_raw(&self) -> NonNull<T> {
+        self.value
+    }
+
     /// Gives up the reference without dropping it; [`Ref::from_raw`] takes it back.
     pub(super) fn into_raw(self) -> NonNull<T> {
         let value = self.value;
@@ -129,6 +136,16 @@ impl<T: ?Sized> Ref<T> {
 }
 
 impl<T: ?Sized + Any> Ref<T> {
+    /// The value as its own type, where it is a `U`.
+    #[inline]
+    pub fn downcast_borrow<U: Any>(&self) -> Option<Borrowed<'_, U>> {
+        if (**self).type_id() != core::any::TypeId::of::<U>() {
+            return None;
+        }
+        // SAFETY: the value is a `U` in a `Ref`, which lives as long as this reference.
+        Some(unsafe { Borrowed::from_raw(self.value.cast::<U>()) })
+    }
+
     /// The same reference with the value's own type, where it is a `U`.
     ///
     /// # Errors

@@ -27,6 +27,10 @@ impl<T: ?Sized> Borrowed<'_, T> {
         }
     }
 
+    pub(super) fn as_raw(&self) -> NonNull<T> {
+        self.value
+    }
+
     /// A counted reference to the value.
     #[inline]
     pub fn to_ref(&self) -> Ref<T> {

@@ -9,7 +9,7 @@
 //! A reader writes nothing. A writer pays only for CPUs that run the same process.
 
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicU64, Ordering, fence};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
 use crate::arch::{self, cpu_id, send_ipi, spin_hint};
 use crate::limits::CPUS_MAX;
@@ -22,19 +22,26 @@ struct Word(AtomicU64);
 static DOMAINS: [Word; CPUS_MAX] = [const { Word(AtomicU64::new(0)) }; CPUS_MAX];
 static ACKNOWLEDGED: [Word; CPUS_MAX] = [const { Word(AtomicU64::new(0)) }; CPUS_MAX];
 
+/// CPUs with a number below this may be in a domain.
+static CPUS_SEEN: AtomicUsize = AtomicUsize::new(0);
+
 /// No domain.
 pub const NO_DOMAIN: u64 = 0;
 
 /// Says which domain this CPU's thread reads from now on. Interrupts are masked.
 #[inline]
 pub fn enter_domain(domain: u64) {
-    let Some(Word(place)) = DOMAINS.get(cpu_id()) else {
+    let me = cpu_id();
+    let Some(Word(place)) = DOMAINS.get(me) else {
         return;
     };
     if place.load(Ordering::Relaxed) != domain {
         // Seen by others before anything is read in the new domain: pairs with the fence
         // in `quiesce`.
         place.store(domain, Ordering::Relaxed);
+        if CPUS_SEEN.load(Ordering::Relaxed) <= me {
+            CPUS_SEEN.fetch_max(me.saturating_add(1), Ordering::Relaxed);
+        }
         fence(Ordering::SeqCst);
     }
 }
@@ -53,9 +60,28 @@ pub fn quiesce(domain: u64) {
     let irq = arch::irq_save();
     fence(Ordering::SeqCst);
     let me = cpu_id();
+    let alone = !places()
+        .enumerate()
+        .any(|(cpu, (place, _))| cpu != me && place.load(Ordering::Acquire) == domain);
+    if alone {
+        arch::irq_restore(irq);
+    } else {
+        quiesce_others(me, irq, domain);
+    }
+}
+
+/// The words of the CPUs that have ever run a program.
+fn places() -> impl Iterator<Item = (&'static AtomicU64, &'static AtomicU64)> {
+    let words = DOMAINS.iter().zip(&ACKNOWLEDGED);
+    words
+        .take(CPUS_SEEN.load(Ordering::Acquire))
+        .map(|(place, acknowledged)| (&place.0, &acknowledged.0))
+}
+
+#[cold]
+fn quiesce_others(me: usize, irq: arch::IrqState, domain: u64) {
     let mut before = [None; CPUS_MAX];
-    let others = DOMAINS.iter().zip(&ACKNOWLEDGED).zip(&mut before);
-    for (cpu, ((Word(place), Word(acknowledged)), before)) in others.enumerate() {
+    for (cpu, ((place, acknowledged), before)) in places().zip(&mut before).enumerate() {
         if cpu != me && place.load(Ordering::Acquire) == domain {
             *before = Some(acknowledged.load(Ordering::Acquire));
             send_ipi(cpu);
@@ -63,8 +89,7 @@ pub fn quiesce(domain: u64) {
     }
     // This thread may go on elsewhere from here on; what counts is what was seen above.
     arch::irq_restore(irq);
-    let others = DOMAINS.iter().zip(&ACKNOWLEDGED).zip(before);
-    for ((Word(place), Word(acknowledged)), before) in others {
+    for ((place, acknowledged), before) in places().zip(before) {
         let Some(before) = before else { continue };
         debug_assert!(
             arch::irqs_enabled(),

@@ -4,6 +4,7 @@
 //! - [`SpinLock`]: short critical sections, interrupts masked;
 //! - [`Mutex`]: long ones, the waiter sleeps;
 //! - [`Queue`]: a first-in first-out queue of [`Ref`]s that allocates nothing;
+//! - [`WaitList`]: a list that does not count its elements, which leave it before they end;
 //! - [`WaitQueue`]: threads that wait with their kernel frames;
 //! - [`RunningCell`]: what runs on this CPU;
 //! - [`Borrowed`]: a reference that is not counted because something else keeps the value;
@@ -23,6 +24,7 @@ mod ref_slot;
 mod reference;
 mod running;
 mod spin_lock;
+mod wait_list;
 mod wait_queue;
 
 pub use core::sync::atomic;
@@ -37,4 +39,5 @@ pub use ref_slot::RefSlot;
 pub use reference::{AllocError, Ref};
 pub use running::{RunningCell, Runs};
 pub use spin_lock::{MaskedGuard, SpinGuard, SpinLock};
+pub use wait_list::WaitList;
 pub use wait_queue::{Parked, Parker, WaitQueue, set_parker};

@@ -87,7 +87,12 @@ impl<T: ?Sized> Published<T> {
 
     #[inline]
     fn place(&self, index: u32) -> Option<&Place> {
-        let (chunk, within) = locate(index);
+        // Most tables need their first chunk only.
+        let (chunk, within) = if index < 1 << FIRST_CHUNK_BITS {
+            (0, index as usize)
+        } else {
+            locate(index)
+        };
         let places = self.chunks.get(chunk)?.load(Ordering::Acquire);
         // SAFETY: a chunk has `1 << (chunk + FIRST_CHUNK_BITS)` places and `within` is
         // below that by the way `locate` computes it; chunks live as long as the table.

@@ -101,6 +101,13 @@ impl<T: ?Sized> Ref<T> {
         }
     }
 
+    /// The value, for as long as this reference.
+    #[inline]
+    pub fn borrow(&self) -> Borrowed<'_, T> {
+        // SAFETY: the value lies in this reference.
+        unsafe { Borrowed::from_raw(self.value) }
+    }
+
     /// Whether both refer to the same value.
     pub fn same(&self, other: &Ref<T>) -> bool {
         core::ptr::addr_eq(self.value.as_ptr(), other.value.as_ptr())

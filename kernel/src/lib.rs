@@ -30,3 +30,4 @@ pub mod sched;
 pub mod sync;
 pub mod syscall;
 pub mod time;
+pub mod word;

@@ -35,12 +35,6 @@ const fn index(address: u64, level: u32) -> usize {
     ((address >> shift(level)) & 0x1ff) as usize
 }
 
-/// Bytes that one entry of a level covers.
-#[cfg(feature = "ktest")]
-const fn span(level: u32) -> u64 {
-    1 << shift(level)
-}
-
 fn entry(table: u64, index: usize) -> &'static AtomicU64 {
     debug_assert!(index < TABLE_ENTRIES);
     // SAFETY: `table` is a page owned by a live tree, all of it entries; entries are
@@ -188,9 +182,14 @@ impl PageTable {
     fn visit_table(table: u64, level: u32, base: u64, visit: &mut dyn FnMut(u64, PageFlags)) {
         for at in 0..TABLE_ENTRIES {
             let descriptor = load(table, at);
-            let address = base + at as u64 * span(level);
+            let address = base | ((at as u64) << shift(level));
             if level < LAST_LEVEL && descriptor.is_table() {
-                Self::visit_table(descriptor.address(), level + 1, address, visit);
+                Self::visit_table(
+                    descriptor.address(),
+                    level.saturating_add(1),
+                    address,
+                    visit,
+                );
             } else if descriptor.is_valid() {
                 visit(address, descriptor.flags());
             }

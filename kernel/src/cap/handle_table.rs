@@ -18,6 +18,7 @@ use crate::limits::HANDLES_PER_PROCESS_MAX;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::epoch::{self, Masked};
 use crate::sync::{Borrowed, Published, Ref, SpinLock, Stamped, try_box};
+use crate::word;
 
 use super::{Capability, KernelObject};
 
@@ -106,7 +107,7 @@ impl Slots {
 
     fn find(&mut self, handle: u64) -> Option<&mut Slot> {
         let generation = (handle >> 32) as u32;
-        self.slot(handle as u32)
+        self.slot(word::low_half(handle))
             .filter(|slot| slot.generation == generation && slot.capability.is_some())
     }
 
@@ -115,18 +116,17 @@ impl Slots {
         if base >= HANDLES_PER_PROCESS_MAX {
             return None;
         }
+        let first = u32::try_from(base).ok()?;
+        let end = u32::try_from(base.checked_add(CHUNK_SLOTS)?).ok()?;
+        let mut following = first.saturating_add(1)..end;
         self.chunks.try_reserve(1).ok()?;
-        let chunk = try_box(core::array::from_fn(|place| Slot {
+        let chunk = try_box(core::array::from_fn(|_| Slot {
             generation: 1,
-            next_free: if place.saturating_add(1) < CHUNK_SLOTS {
-                base.saturating_add(place).saturating_add(1) as u32
-            } else {
-                NO_SLOT
-            },
+            next_free: following.next().unwrap_or(NO_SLOT),
             capability: None,
         }));
         self.chunks.push(chunk.ok()?);
-        self.free = base as u32;
+        self.free = first;
         Some(())
     }
 
@@ -186,7 +186,10 @@ impl HandleTable {
         let value = handle.0 ^ self.salt;
         let rights = u64::from(rights.bits());
         let (wanted, mask) = ((value & GENERATION) | rights, GENERATION | KIND | rights);
-        match self.index.borrow(masked, value as u32, wanted, mask) {
+        match self
+            .index
+            .borrow(masked, word::low_half(value), wanted, mask)
+        {
             Some(object) => Ok(object),
             None => Err(self.why_not(value, T::KIND)),
         }
@@ -195,7 +198,7 @@ impl HandleTable {
     /// Why a borrow failed.
     #[cold]
     fn why_not(&self, value: u64, kind: u64) -> LookupError {
-        let stamp = self.index.stamp(value as u32);
+        let stamp = self.index.stamp(word::low_half(value));
         if stamp == 0 || (stamp ^ value) & GENERATION != 0 {
             LookupError::BadHandle
         } else if stamp & KIND != kind {
@@ -253,11 +256,11 @@ impl HandleTable {
             if !fits(found.ok_or(LookupError::BadHandle)?) {
                 return Err(LookupError::AccessDenied);
             }
-            self.index.withdraw(value as u32);
+            self.index.withdraw(word::low_half(value));
             slots.take(value).ok_or(LookupError::BadHandle)?
         };
         epoch::quiesce(self.domain);
-        self.slots.lock().release(value as u32);
+        self.slots.lock().release(word::low_half(value));
         Ok(capability)
     }
 
@@ -275,7 +278,7 @@ impl HandleTable {
         let value = handle.0 ^ self.salt;
         let leftover = {
             let mut slots = self.slots.lock();
-            let index = value as u32;
+            let index = word::low_half(value);
             if slots.free == index
                 && let Some(slot) = slots.slot(index)
                 && slot.generation == ((value >> 32) as u32).wrapping_add(1)

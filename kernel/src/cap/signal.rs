@@ -6,6 +6,7 @@ use abi::Signals;
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{AllocError, Ref, SpinLock};
+use crate::word;
 
 /// Tells an observer's registrations apart.
 pub type ObserverKey = u64;
@@ -47,8 +48,8 @@ pub struct SignalSet {
     observers: SpinLock<Vec<Registration>>,
 }
 
-fn signals_in(word: u64) -> Signals {
-    Signals::from_bits_truncate(word as u32)
+fn signals_in(bits: u64) -> Signals {
+    Signals::from_bits_truncate(word::low_half(bits))
 }
 
 fn changed(word: u64, clear: Signals, raise: Signals) -> u64 {

@@ -5,6 +5,7 @@ use crate::limits::{CPUS_MAX, SLICE_NS};
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Queue, Ref, RunningCell, SpinLock};
 use crate::time::ns_of_ticks;
+use crate::word;
 
 use super::thread::{Thread, state};
 use super::timer;
@@ -96,6 +97,11 @@ pub(super) fn queue(cpu: usize) -> &'static SpinLock<CpuQueue> {
     &QUEUES.get(cpu).unwrap_or(&QUEUES[0]).0
 }
 
+/// The number of a CPU as threads remember it.
+pub(super) const fn cpu_number(cpu: usize) -> u32 {
+    word::low_half(cpu as u64)
+}
+
 /// The CPU with the shortest queue, for a new thread.
 pub(super) fn least_loaded() -> u32 {
     let running = RUNNING.load(Ordering::Relaxed);
@@ -103,10 +109,10 @@ pub(super) fn least_loaded() -> u32 {
     if idle != 0 {
         return idle.trailing_zeros();
     }
-    (0..CPUS_MAX as u32)
+    (0..CPUS_MAX)
         .filter(|cpu| running & (1 << cpu) != 0)
-        .min_by_key(|cpu| queue(*cpu as usize).lock().ready.len())
-        .unwrap_or(0)
+        .min_by_key(|cpu| queue(*cpu).lock().ready.len())
+        .map_or(0, cpu_number)
 }
 
 /// Makes a thread that stands in `from` ready; nothing where it stands elsewhere.

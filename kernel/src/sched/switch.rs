@@ -57,12 +57,10 @@ fn depart(previous: &Thread, how: Departure) -> Option<Borrowed<'static, Thread>
     let me = arch::cpu_id();
     let mut queue = queue(me).lock_masked();
     let blocks = how.blocks(previous);
-    let Some(next) = queue.ready.pop().or_else(|| steal_for(me)).or_else(|| {
+    let next = queue.ready.pop().or_else(|| steal_for(me)).or_else(|| {
         let changes = blocks && !previous.is_idle;
         changes.then(|| queue.idle.clone()).flatten()
-    }) else {
-        return None;
-    };
+    })?;
     let reaped = queue.dead.take();
     queue.account(previous, &next);
     next.state.store(state::RUNNING, Ordering::Relaxed);

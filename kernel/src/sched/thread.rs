@@ -201,9 +201,7 @@ impl Thread {
 
     /// Makes a CPU's queue the thread's home; under the lock of the one before.
     pub(super) fn set_home(&self, cpu: usize) {
-        // CPU numbers are small.
-        self.home
-            .store(u32::try_from(cpu).unwrap_or(0), Ordering::Relaxed);
+        self.home.store(cpu::cpu_number(cpu), Ordering::Relaxed);
     }
 
     /// Whether it has been told to end.

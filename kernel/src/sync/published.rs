@@ -12,6 +12,8 @@ use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
+use crate::word;
+
 use super::epoch::Masked;
 use super::{AllocError, Borrowed, Ref};
 
@@ -36,7 +38,7 @@ fn locate(index: u32) -> (usize, usize) {
     let biased = u64::from(index).wrapping_add(1 << FIRST_CHUNK_BITS);
     let power = 63u32.wrapping_sub(biased.leading_zeros());
     let chunk = power.wrapping_sub(FIRST_CHUNK_BITS) as usize;
-    (chunk, (biased ^ (1 << power)) as usize)
+    (chunk, word::index(biased ^ (1 << power)))
 }
 
 /// Values of the type that `T` says, by number.

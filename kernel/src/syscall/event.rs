@@ -4,6 +4,7 @@ use abi::{Error, Rights, Signals};
 
 use crate::ipc::Event;
 use crate::sync::Ref;
+use crate::word;
 
 use super::Args;
 use super::context::{Context, Outcome, Short};
@@ -27,7 +28,7 @@ fn user_signals(bits: u64) -> Result<Signals, Error> {
     if bits & !u64::from(Signals::USER_ALL.bits()) != 0 {
         return Err(Error::InvalidArgument);
     }
-    Ok(Signals::from_bits_truncate(bits as u32))
+    Ok(Signals::from_bits_truncate(word::low_half(bits)))
 }
 
 pub(super) fn event_signal(

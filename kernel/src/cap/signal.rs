@@ -105,35 +105,36 @@ impl SignalSet {
         if self.change_unwatched(clear, raise).is_some() {
             return;
         }
-        let mut word = changed(self.word.load(Ordering::Relaxed), clear, raise);
+        // Stored before anybody is told: who is woken looks without the lock.
+        let word = changed(self.word.load(Ordering::Relaxed), clear, raise);
+        self.word.store(word, Ordering::Release);
         if raise.is_empty() {
-            self.word.store(word, Ordering::Release);
             return;
         }
+        let mut raised = signals_in(word);
         // Dropped only after the lock: an observer may be the last to hold its object.
         let mut gone = Gone::default();
         let mut index = 0;
         while let Some(entry) = observers.get(index) {
-            let hit = entry.mask.intersection(signals_in(word));
+            let hit = entry.mask.intersection(raised);
             let heard = if hit.is_empty() {
                 Heard::Stay
             } else {
-                entry.observer.raised(entry.key, hit, signals_in(word))
+                entry.observer.raised(entry.key, hit, raised)
             };
             if heard == Heard::Stay {
                 index = index.saturating_add(1);
                 continue;
             }
             if heard == Heard::Take {
-                word = changed(word, hit, Signals::empty());
+                raised = raised.difference(hit);
             }
             // In the order of registration: the longest waiting hears first.
             gone.add(observers.remove(index));
         }
-        if observers.is_empty() {
-            word &= !WATCHED;
-        }
-        self.word.store(word, Ordering::Release);
+        let watched = if observers.is_empty() { 0 } else { WATCHED };
+        self.word
+            .store(u64::from(raised.bits()) | watched, Ordering::Release);
         drop(observers);
         drop(gone);
     }

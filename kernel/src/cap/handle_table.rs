@@ -12,6 +12,7 @@ use abi::{Handle, ObjectKind, Rights};
 use crate::account::{Account, Resource};
 use crate::limits::HANDLES_PER_PROCESS_MAX;
 use crate::sync::{Ref, SpinLock, try_box};
+use crate::word;
 
 use super::{Capability, KernelObject};
 
@@ -82,7 +83,7 @@ impl Slots {
 
     fn find(&mut self, handle: u64) -> Option<&mut Slot> {
         let generation = (handle >> 32) as u32;
-        self.slot(handle as u32)
+        self.slot(word::low_half(handle))
             .filter(|slot| slot.generation == generation && slot.capability.is_some())
     }
 
@@ -92,18 +93,18 @@ impl Slots {
         if base >= HANDLES_PER_PROCESS_MAX {
             return Err(NoSlot::LimitReached);
         }
+        let none = |_| NoSlot::LimitReached;
+        let first = u32::try_from(base).map_err(none)?;
+        let end = u32::try_from(base.saturating_add(CHUNK_SLOTS)).map_err(none)?;
+        let mut following = first.saturating_add(1)..end;
         self.chunks.try_reserve(1).map_err(|_| NoSlot::NoMemory)?;
-        let chunk = try_box(core::array::from_fn(|place| Slot {
+        let chunk = try_box(core::array::from_fn(|_| Slot {
             generation: 1,
-            next_free: if place.saturating_add(1) < CHUNK_SLOTS {
-                base.saturating_add(place).saturating_add(1) as u32
-            } else {
-                NO_SLOT
-            },
+            next_free: following.next().unwrap_or(NO_SLOT),
             capability: None,
         }));
         self.chunks.push(chunk.map_err(|_| NoSlot::NoMemory)?);
-        self.free = base as u32;
+        self.free = first;
         Ok(())
     }
 
@@ -115,8 +116,9 @@ impl Slots {
         let reusable = slot.generation != 0;
         self.used = self.used.saturating_sub(1);
         if reusable {
-            let free = core::mem::replace(&mut self.free, handle as u32);
-            if let Some(slot) = self.slot(handle as u32) {
+            let index = word::low_half(handle);
+            let free = core::mem::replace(&mut self.free, index);
+            if let Some(slot) = self.slot(index) {
                 slot.next_free = free;
             }
         }
@@ -231,7 +233,7 @@ impl HandleTable {
         self.account.charge_again(Resource::Handles, 1);
         let leftover = {
             let mut slots = self.slots.lock();
-            let index = value as u32;
+            let index = word::low_half(value);
             if slots.free == index
                 && let Some(slot) = slots.slot(index)
                 && slot.generation == ((value >> 32) as u32).wrapping_add(1)

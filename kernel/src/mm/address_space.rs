@@ -276,7 +276,7 @@ impl AddressSpace {
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
             let at = address.saturating_add(done as u64);
             let within = (at % PAGE) as usize;
-            let part = rest.len().min((PAGE as usize).saturating_sub(within));
+            let part = rest.len().min(abi::PAGE_SIZE.saturating_sub(within));
             self.fault(at, Access::Write)?;
             let inner = self.inner.lock();
             let entry = inner.table.lookup(at & !(PAGE - 1));
@@ -325,9 +325,9 @@ impl AddressSpace {
             .charge(Resource::Tables, TABLES_PER_PAGE)
             .map_err(|_| FaultError::NoMemory)?;
         let result = table.set(address, descriptor);
-        let used = table.table_pages() - before;
+        let used = table.table_pages().saturating_sub(before);
         self.account
-            .uncharge(Resource::Tables, TABLES_PER_PAGE - used);
+            .uncharge(Resource::Tables, TABLES_PER_PAGE.saturating_sub(used));
         result.map_err(|_| FaultError::NoMemory)
     }
 
@@ -351,7 +351,7 @@ impl AddressSpace {
                     return None;
                 };
                 *place = Some(descriptor);
-                count += 1;
+                count = count.saturating_add(1);
                 Some(Descriptor::INVALID)
             });
             if count > 0 {

@@ -25,13 +25,14 @@ pub(super) struct PageTable {
     tables: u64,
 }
 
-const fn index(address: u64, level: u32) -> usize {
-    ((address >> (39 - 9 * level)) & 0x1ff) as usize
+/// Bits of an address below the index into a table of `level`.
+const fn shift(level: u32) -> u32 {
+    9u32.saturating_mul(LAST_LEVEL.saturating_sub(level))
+        .saturating_add(12)
 }
 
-/// Bytes that one entry of a level covers.
-const fn span(level: u32) -> u64 {
-    1 << (39 - 9 * level)
+const fn index(address: u64, level: u32) -> usize {
+    ((address >> shift(level)) & 0x1ff) as usize
 }
 
 fn entry(table: u64, index: usize) -> &'static AtomicU64 {
@@ -63,7 +64,7 @@ impl PageTable {
 
     /// Table pages, the root included.
     pub(super) fn table_pages(&self) -> u64 {
-        self.tables + 1
+        self.tables.saturating_add(1)
     }
 
     /// The entry for a page, or a valid block entry above it.
@@ -89,7 +90,7 @@ impl PageTable {
                 descriptor.address()
             } else {
                 let new = Frame::zeroed(self.purpose).ok_or(NoTable)?.into_address();
-                self.tables += 1;
+                self.tables = self.tables.saturating_add(1);
                 entry(table, at).store(Descriptor::table(new).0, Ordering::Release);
                 new
             };
@@ -153,10 +154,10 @@ impl PageTable {
                     break;
                 }
                 table = descriptor.address();
-                level += 1;
+                level = level.saturating_add(1);
             }
             if level < LAST_LEVEL {
-                address = (address & !(span(level) - 1)).saturating_add(span(level));
+                address = (address | !(u64::MAX << shift(level))).saturating_add(1);
                 continue;
             }
             let slot = entry(table, index(address, LAST_LEVEL));
@@ -181,9 +182,14 @@ impl PageTable {
     fn visit_table(table: u64, level: u32, base: u64, visit: &mut dyn FnMut(u64, PageFlags)) {
         for at in 0..TABLE_ENTRIES {
             let descriptor = load(table, at);
-            let address = base + at as u64 * span(level);
+            let address = base | ((at as u64) << shift(level));
             if level < LAST_LEVEL && descriptor.is_table() {
-                Self::visit_table(descriptor.address(), level + 1, address, visit);
+                Self::visit_table(
+                    descriptor.address(),
+                    level.saturating_add(1),
+                    address,
+                    visit,
+                );
             } else if descriptor.is_valid() {
                 visit(address, descriptor.flags());
             }
@@ -195,7 +201,7 @@ impl PageTable {
             for at in 0..TABLE_ENTRIES {
                 let descriptor = load(table, at);
                 if descriptor.is_table() {
-                    Self::free_tables(descriptor.address(), level + 1);
+                    Self::free_tables(descriptor.address(), level.saturating_add(1));
                 }
             }
         }

@@ -45,8 +45,8 @@ impl Vma {
         let mut tail = self.clone();
         tail.start = at;
         if let Backing::Memory { first, bytes, .. } = &mut tail.backing {
-            let skipped = at - self.start;
-            *first += skipped / super::PAGE;
+            let skipped = at.saturating_sub(self.start);
+            *first = first.saturating_add(skipped / super::PAGE);
             *bytes = bytes.saturating_sub(skipped);
         }
         tail
@@ -93,7 +93,7 @@ impl VmaList {
     }
 
     fn reserve(&mut self, more: usize) -> Result<(), VmaError> {
-        if self.list.len() + more > MAPPINGS_MAX {
+        if self.list.len().saturating_add(more) > MAPPINGS_MAX {
             return Err(VmaError::TooMany);
         }
         self.list.try_reserve(more).map_err(|_| VmaError::NoMemory)
@@ -129,7 +129,7 @@ impl VmaList {
             {
                 let tail = vma.tail(edge);
                 vma.end = edge;
-                self.list.insert(index + 1, tail);
+                self.list.insert(index.saturating_add(1), tail);
             }
         }
         Ok(())

@@ -51,7 +51,7 @@ struct Segment {
 }
 
 /// Bytes of the file that are looked at for headers.
-const HEAD_BYTES: usize = PAGE as usize;
+const HEAD_BYTES: usize = abi::PAGE_SIZE;
 
 /// Maps the program in `file`.
 pub(super) fn load(space: &AddressSpace, file: &File) -> Result<Loaded, LoadError> {
@@ -108,8 +108,8 @@ fn plan(head: &[u8], file_bytes: u64) -> Option<(Loaded, Segments)> {
             continue;
         }
         let segment = segment(&program, offset, file_bytes)?;
-        let inside =
-            |address: u64| (segment.start..segment.start + segment.bytes).contains(&address);
+        let segment_end = segment.start.checked_add(segment.bytes)?;
+        let inside = |address: u64| (segment.start..segment_end).contains(&address);
         entry_inside |= inside(entry) && segment.flags.contains(PageFlags::EXECUTE);
         let file_end = program.p_offset.checked_add(program.p_filesz)?;
         if (program.p_offset..file_end).contains(&header.e_phoff) {

@@ -3,7 +3,8 @@
 //! Whole 2 MiB blocks come from `buddy_system_allocator`, whose lists live in the free
 //! memory itself; single pages and small runs from the bitmap of a block that was
 //! taken apart. A block whose pages are all back returns to the buddy system.
-//! Returning a page allocates nothing.
+//! Returning a page allocates nothing. Single pages pass through the caches of the CPUs
+//! ([`frame_cache`](super::frame_cache)).
 //!
 //! Lock order: the pool's lock is a leaf.
 #![allow(unsafe_code, reason = "the physical map is raw memory")]
@@ -13,13 +14,14 @@ use core::ptr::NonNull;
 
 use buddy_system_allocator::Heap;
 
-use crate::arch::{phys_to_virt, virt_to_phys};
+use crate::arch::{copy_page, phys_to_virt, virt_to_phys, zero_page};
 use crate::limits::{KERNEL_RESERVE_PAGES_MAX, KERNEL_RESERVE_PAGES_MIN, KERNEL_RESERVE_SHARE};
-use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Once, SpinLock};
 
 use super::PAGE;
 use super::block_map::{BLOCK_PAGES, BlockMap};
+use super::frame_cache::{self, give_page, take_page};
 
 const BLOCK_BYTES: u64 = BLOCK_PAGES as u64 * PAGE;
 /// Largest run that comes from a block's bitmap, as a power of two of pages.
@@ -42,7 +44,8 @@ pub enum Purpose {
     Tables = 4,
 }
 
-const PURPOSES: usize = 5;
+/// Number of purposes.
+pub(super) const PURPOSES: usize = 5;
 const PURPOSE_SHIFT: u32 = 28;
 const COUNT_MASK: u32 = (1 << PURPOSE_SHIFT) - 1;
 
@@ -71,9 +74,10 @@ struct Frames {
 
 static POOL: SpinLock<Option<Pool>> = SpinLock::new(None);
 static FRAMES: Once<Frames> = Once::new();
-static USED: [AtomicU64; PURPOSES] = [const { AtomicU64::new(0) }; PURPOSES];
 static TOTAL: AtomicU64 = AtomicU64::new(0);
 static KERNEL: AtomicU64 = AtomicU64::new(0);
+/// The pool has less than the kernel's reserve.
+static LOW: AtomicBool = AtomicBool::new(false);
 
 impl Pool {
     fn block(&mut self, index: u32) -> Option<&mut Block> {
@@ -169,6 +173,27 @@ impl Pool {
         self.free += BLOCK_PAGES as u64;
         self.list(index);
         self.take_small(order)
+    }
+
+    /// Takes up to `most` single pages of one block; returns how many.
+    fn take_singles(&mut self, most: usize, take: &mut dyn FnMut(u64)) -> usize {
+        let index = self.partial;
+        let start = self.start + u64::from(index) * BLOCK_BYTES;
+        let Some(block) = self.block(index) else {
+            // No block is taken apart: this takes the next one apart.
+            return self.take_small(0).map_or(0, |page| {
+                take(page);
+                1
+            });
+        };
+        let taken = block
+            .map
+            .take_singles(most, |page| take(start + page as u64 * PAGE));
+        if block.map.free() == 0 {
+            self.unlist(index);
+        }
+        self.free -= taken as u64;
+        taken
     }
 
     fn give_small(&mut self, address: u64, order: u32) {
@@ -282,17 +307,6 @@ fn find_gap(from: u64, end: u64, bytes: u64, reserved: &[(u64, u64)]) -> Option<
     (place + bytes <= end).then_some(place)
 }
 
-#[cfg_attr(
-    not(test),
-    expect(
-        clippy::indexing_slicing,
-        reason = "there is one counter for each purpose"
-    )
-)]
-fn used_pages(purpose: Purpose) -> &'static AtomicU64 {
-    &USED[purpose as usize]
-}
-
 /// The order of the run that is really taken: above a bitmap word, whole blocks.
 const fn whole_order(order: u32) -> u32 {
     if order > SMALL_ORDER_MAX && order < BLOCK_PAGES.trailing_zeros() {
@@ -309,40 +323,116 @@ fn kernel_reserve() -> u64 {
         .clamp(KERNEL_RESERVE_PAGES_MIN, KERNEL_RESERVE_PAGES_MAX)
 }
 
+impl Pool {
+    /// Pages that may be taken for a purpose.
+    fn available(&self, purpose: Purpose) -> u64 {
+        match purpose {
+            Purpose::Kernel | Purpose::Heap => self.free,
+            _ => self.free.saturating_sub(kernel_reserve()),
+        }
+    }
+
+    fn note_level(&self) {
+        LOW.store(self.free < kernel_reserve(), Ordering::Relaxed);
+    }
+}
+
+/// Whether the kernel's reserve is in use.
+#[inline]
+pub(super) fn pool_is_low() -> bool {
+    LOW.load(Ordering::Relaxed)
+}
+
+/// Takes up to `most` single pages for a cache and hands each on; returns how many.
+///
+/// The kernel's reserve is handed out page by page, so that it does not end in a cache.
+pub(super) fn take_from_pool(most: usize, purpose: Purpose, take: &mut dyn FnMut(u64)) -> usize {
+    let mut pool = POOL.lock();
+    let Some(pool) = pool.as_mut() else { return 0 };
+    let most = match pool.available(purpose) {
+        0 => return 0,
+        _ if pool.free <= kernel_reserve() => 1,
+        _ => (pool.free - kernel_reserve()).min(most as u64) as usize,
+    };
+    let mut taken = 0;
+    while taken < most {
+        match pool.take_singles(most - taken, take) {
+            0 => break,
+            count => taken += count,
+        }
+    }
+    pool.note_level();
+    taken
+}
+
+/// Returns single pages from a cache.
+pub(super) fn give_to_pool(pages: &[u64]) {
+    let mut pool = POOL.lock();
+    let Some(pool) = pool.as_mut() else { return };
+    for page in pages {
+        pool.give_small(*page, 0);
+    }
+    pool.note_level();
+}
+
 /// Takes `1 << order` pages in a row, not zeroed; their physical address.
 pub(super) fn take_pages(order: u32, purpose: Purpose) -> Option<u64> {
-    let order = whole_order(order);
-    let mut pool = POOL.lock();
-    let pool = pool.as_mut()?;
-    let for_kernel = matches!(purpose, Purpose::Kernel | Purpose::Heap);
-    if !for_kernel && pool.free < kernel_reserve().saturating_add(1 << order) {
-        return None;
+    if order == 0 {
+        return take_page(purpose);
     }
-    let address = if order <= SMALL_ORDER_MAX {
-        pool.take_small(order)?
-    } else {
-        pool.take_blocks((1usize << order) / BLOCK_PAGES)?
+    take_run(order, purpose).or_else(|| {
+        // The pages at hand may be what breaks the only run there is.
+        frame_cache::empty_own()
+            .then(|| take_run(order, purpose))
+            .flatten()
+    })
+}
+
+fn take_run(order: u32, purpose: Purpose) -> Option<u64> {
+    let order = whole_order(order);
+    let address = {
+        let mut pool = POOL.lock();
+        let pool = pool.as_mut()?;
+        if pool.available(purpose) < 1 << order {
+            return None;
+        }
+        let address = if order <= SMALL_ORDER_MAX {
+            pool.take_small(order)?
+        } else {
+            pool.take_blocks((1usize << order) / BLOCK_PAGES)?
+        };
+        pool.note_level();
+        address
     };
-    used_pages(purpose).fetch_add(1 << order, Ordering::Relaxed);
+    frame_cache::count_used(purpose, 1 << order);
     Some(address)
 }
 
 /// Returns what [`take_pages`] handed out.
 pub(super) fn give_pages(address: u64, order: u32, purpose: Purpose) {
-    let order = whole_order(order);
-    used_pages(purpose).fetch_sub(1 << order, Ordering::Relaxed);
-    let mut pool = POOL.lock();
-    let Some(pool) = pool.as_mut() else { return };
-    if order <= SMALL_ORDER_MAX {
-        pool.give_small(address, order);
-    } else {
-        pool.give_blocks(address, (1usize << order) / BLOCK_PAGES);
+    if order == 0 {
+        return give_page(address, purpose);
     }
+    let order = whole_order(order);
+    {
+        let mut pool = POOL.lock();
+        let Some(pool) = pool.as_mut() else { return };
+        if order <= SMALL_ORDER_MAX {
+            pool.give_small(address, order);
+        } else {
+            pool.give_blocks(address, (1usize << order) / BLOCK_PAGES);
+        }
+        pool.note_level();
+    }
+    frame_cache::count_used(purpose, (1u64 << order).wrapping_neg());
 }
 
 /// Number of free pages.
 pub fn free_frames() -> u64 {
-    POOL.lock().as_ref().map_or(0, |pool| pool.free)
+    let pool = POOL.lock();
+    let cached = frame_cache::cached_pages();
+    pool.as_ref()
+        .map_or(0, |pool| pool.free.saturating_add(cached))
 }
 
 /// How physical memory is used, in pages.
@@ -358,10 +448,7 @@ pub struct MemoryUse {
 
 /// How physical memory is used just now.
 pub fn memory_use() -> MemoryUse {
-    let mut used: [u64; PURPOSES] = core::array::from_fn(|purpose| {
-        USED.get(purpose)
-            .map_or(0, |count| count.load(Ordering::Relaxed))
-    });
+    let mut used: [u64; PURPOSES] = core::array::from_fn(frame_cache::used_pages);
     if let Some(kernel) = used.get_mut(Purpose::Kernel as usize) {
         *kernel += KERNEL.load(Ordering::Relaxed);
     }
@@ -383,13 +470,13 @@ impl Frame {
     pub fn zeroed(purpose: Purpose) -> Option<Frame> {
         let frame = Self::uninitialised(purpose)?;
         // SAFETY: the page was just taken; nobody else has it.
-        unsafe { phys_to_virt(frame.address).write_bytes(0, PAGE as usize) };
+        unsafe { zero_page(phys_to_virt(frame.address)) };
         Some(frame)
     }
 
     /// A page with whatever it held before; the caller overwrites all of it.
     fn uninitialised(purpose: Purpose) -> Option<Frame> {
-        let address = take_pages(0, purpose)?;
+        let address = take_page(purpose)?;
         state(address)?.store(((purpose as u32) << PURPOSE_SHIFT) | 1, Ordering::Relaxed);
         Some(Frame { address })
     }
@@ -398,10 +485,7 @@ impl Frame {
     pub fn copied(&self, purpose: Purpose) -> Option<Frame> {
         let frame = Self::uninitialised(purpose)?;
         // SAFETY: both are whole pages, and the new one is nobody else's.
-        unsafe {
-            phys_to_virt(frame.address)
-                .copy_from_nonoverlapping(phys_to_virt(self.address), PAGE as usize);
-        }
+        unsafe { copy_page(phys_to_virt(frame.address), phys_to_virt(self.address)) };
         Some(frame)
     }
 
@@ -505,7 +589,7 @@ impl Drop for Frame {
             self.address
         );
         if before & COUNT_MASK == 1 {
-            give_pages(self.address, 0, purpose_of(before));
+            give_page(self.address, purpose_of(before));
         }
     }
 }

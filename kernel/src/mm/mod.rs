@@ -13,6 +13,7 @@ mod asid;
 mod block_map;
 mod fault;
 mod frame;
+mod frame_cache;
 #[allow(unsafe_code, reason = "the global allocator")]
 #[cfg_attr(
     not(test),

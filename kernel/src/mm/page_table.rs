@@ -1,6 +1,8 @@
 //! Four-level page tables: walking, filling, emptying.
 #![allow(unsafe_code, reason = "table entries are raw memory")]
 
+use core::ops::ControlFlow;
+
 #[cfg(feature = "ktest")]
 use crate::arch::PageFlags;
 use crate::arch::{Descriptor, TABLE_ENTRIES, phys_to_virt};
@@ -11,18 +13,29 @@ use super::frame::{Frame, Purpose};
 
 /// Levels of a table; level 3 holds pages.
 const LAST_LEVEL: u32 = 3;
+/// Entries of the root that addresses below `USER_END` reach.
+const USER_ROOT_ENTRIES: usize = TABLE_ENTRIES / 2;
+/// Entries that are looked at together, as most tables are nearly empty.
+const GROUP: usize = 8;
 
 /// A table page had to be made and there was none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NoTable;
 
 /// The root of a tree of tables. Table pages are owned by the tree.
+///
+/// The upper half of a program's root, which no address of a program reaches, lists the
+/// tree's table pages as entries that are not valid, so that returning them needs no
+/// search. What does not fit is searched for.
 #[derive(Debug)]
 pub(super) struct PageTable {
     root: u64,
     purpose: Purpose,
     /// Table pages below the root.
     tables: u64,
+    /// A table of the last level, and the addresses it covers less their low bits: tables
+    /// stay as long as the tree, and faults come in runs.
+    recent: (u64, u64),
 }
 
 const fn index(address: u64, level: u32) -> usize {
@@ -45,6 +58,25 @@ fn load(table: u64, index: usize) -> Descriptor {
     Descriptor(entry(table, index).load(Ordering::Relaxed))
 }
 
+/// The place of one page's entry, in a table that its tree keeps until it goes itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PageEntry(&'static AtomicU64);
+
+impl PageEntry {
+    /// What the page is mapped to.
+    #[inline]
+    pub(super) fn get(self) -> Descriptor {
+        Descriptor(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Maps the page. Where the old entry was valid the caller flushes the TLB; it
+    /// publishes the tables in any case.
+    #[inline]
+    pub(super) fn set(self, descriptor: Descriptor) {
+        self.0.store(descriptor.0, Ordering::Release);
+    }
+}
+
 impl PageTable {
     /// An empty tree.
     pub(super) fn new(purpose: Purpose) -> Result<Self, NoTable> {
@@ -53,6 +85,7 @@ impl PageTable {
             root,
             purpose,
             tables: 0,
+            recent: (0, u64::MAX),
         })
     }
 
@@ -79,6 +112,32 @@ impl PageTable {
         load(table, index(address, LAST_LEVEL))
     }
 
+    /// The entry of a page, where its table is there.
+    #[inline]
+    pub(super) fn entry(&mut self, address: u64) -> Option<PageEntry> {
+        let at = index(address, LAST_LEVEL);
+        let covered = address / span(LAST_LEVEL - 1);
+        if self.recent.1 == covered {
+            return Some(PageEntry(entry(self.recent.0, at)));
+        }
+        let mut table = self.root;
+        for level in 0..LAST_LEVEL {
+            let descriptor = load(table, index(address, level));
+            if !descriptor.is_table() {
+                return None;
+            }
+            table = descriptor.address();
+        }
+        self.recent = (table, covered);
+        Some(PageEntry(entry(table, at)))
+    }
+
+    /// The entry of a page; its tables are made where they are missing.
+    pub(super) fn make_entry(&mut self, address: u64) -> Result<PageEntry, NoTable> {
+        let table = self.table_at(address, LAST_LEVEL)?;
+        Ok(PageEntry(entry(table, index(address, LAST_LEVEL))))
+    }
+
     /// The table of `level` that covers `address`, made where it is missing.
     fn table_at(&mut self, address: u64, level: u32) -> Result<u64, NoTable> {
         let mut table = self.root;
@@ -89,7 +148,7 @@ impl PageTable {
                 descriptor.address()
             } else {
                 let new = Frame::zeroed(self.purpose).ok_or(NoTable)?.into_address();
-                self.tables += 1;
+                self.list_table(new);
                 entry(table, at).store(Descriptor::table(new).0, Ordering::Release);
                 new
             };
@@ -122,27 +181,22 @@ impl PageTable {
         Ok(())
     }
 
-    /// Clears the entry of a page; returns the old one, invalid where there was none.
-    pub(super) fn clear(&mut self, address: u64) -> Descriptor {
-        let mut table = self.root;
-        for level in 0..LAST_LEVEL {
-            let descriptor = load(table, index(address, level));
-            if !descriptor.is_table() {
-                return Descriptor::INVALID;
-            }
-            table = descriptor.address();
+    fn list_table(&mut self, table: u64) {
+        let place = USER_ROOT_ENTRIES + self.tables as usize;
+        if matches!(self.purpose, Purpose::Tables) && place < TABLE_ENTRIES {
+            entry(self.root, place).store(table, Ordering::Relaxed);
         }
-        Descriptor(entry(table, index(address, LAST_LEVEL)).swap(0, Ordering::AcqRel))
+        self.tables += 1;
     }
 
     /// Calls `visit` with the address and entry of every page mapped in a range, skipping
-    /// what has no table. An entry that `visit` returns replaces the old one.
-    pub(super) fn for_each_page(
-        &mut self,
+    /// what has no table, until it breaks.
+    pub(super) fn for_each_page<B>(
+        &self,
         start: u64,
         end: u64,
-        visit: &mut dyn FnMut(u64, Descriptor) -> Option<Descriptor>,
-    ) {
+        mut visit: impl FnMut(u64, PageEntry) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
         let mut address = start;
         while address < end {
             let mut table = self.root;
@@ -155,19 +209,23 @@ impl PageTable {
                 table = descriptor.address();
                 level += 1;
             }
-            if level < LAST_LEVEL {
-                address = (address & !(span(level) - 1)).saturating_add(span(level));
-                continue;
+            let covered = if level < LAST_LEVEL {
+                span(level)
+            } else {
+                span(LAST_LEVEL - 1)
+            };
+            let next = (address & !(covered - 1)).saturating_add(covered);
+            if level == LAST_LEVEL {
+                let first = index(address, LAST_LEVEL);
+                let pages = ((end.min(next) - address) / PAGE) as usize;
+                let base = address & !(covered - 1);
+                for_each_used(table, first, first + pages, |at, slot| {
+                    visit(base + at as u64 * PAGE, PageEntry(slot))
+                })?;
             }
-            let slot = entry(table, index(address, LAST_LEVEL));
-            let descriptor = Descriptor(slot.load(Ordering::Relaxed));
-            if descriptor.is_valid()
-                && let Some(new) = visit(address, descriptor)
-            {
-                slot.store(new.0, Ordering::Release);
-            }
-            address = address.saturating_add(PAGE);
+            address = next;
         }
+        ControlFlow::Continue(())
     }
 
     /// Calls `visit` with the address and permissions of every page and block; `base` is
@@ -190,23 +248,63 @@ impl PageTable {
         }
     }
 
+    /// Returns the tables below `table`, as far as addresses of programs reach them.
     fn free_tables(table: u64, level: u32) {
+        let entries = if level == 0 {
+            USER_ROOT_ENTRIES
+        } else {
+            TABLE_ENTRIES
+        };
         if level < LAST_LEVEL {
-            for at in 0..TABLE_ENTRIES {
-                let descriptor = load(table, at);
+            let _ = for_each_used(table, 0, entries, |_, slot| {
+                let descriptor = Descriptor(slot.load(Ordering::Relaxed));
                 if descriptor.is_table() {
                     Self::free_tables(descriptor.address(), level + 1);
+                    drop(Frame::from_address(descriptor.address()));
                 }
+                ControlFlow::<()>::Continue(())
+            });
+        }
+    }
+}
+
+/// Calls `visit` with the valid entries `first..end` of a table, until it breaks.
+fn for_each_used<B>(
+    table: u64,
+    first: usize,
+    end: usize,
+    mut visit: impl FnMut(usize, &'static AtomicU64) -> ControlFlow<B>,
+) -> ControlFlow<B> {
+    let mut at = first;
+    while at < end {
+        if at.is_multiple_of(GROUP) && at + GROUP <= end {
+            let any = (at..at + GROUP).fold(0, |any, at| any | load(table, at).0);
+            if any == 0 {
+                at += GROUP;
+                continue;
             }
         }
-        drop(Frame::from_address(table));
+        let slot = entry(table, at);
+        if Descriptor(slot.load(Ordering::Relaxed)).is_valid() {
+            visit(at, slot)?;
+        }
+        at += 1;
     }
+    ControlFlow::Continue(())
 }
 
 impl Drop for PageTable {
     /// Returns the table pages. What the last level maps must have been unmapped before.
     fn drop(&mut self) {
-        Self::free_tables(self.root, 0);
+        let tables = self.tables as usize;
+        if matches!(self.purpose, Purpose::Tables) && tables <= TABLE_ENTRIES - USER_ROOT_ENTRIES {
+            for place in USER_ROOT_ENTRIES..USER_ROOT_ENTRIES + tables {
+                drop(Frame::from_address(load(self.root, place).0));
+            }
+        } else {
+            Self::free_tables(self.root, 0);
+        }
+        drop(Frame::from_address(self.root));
     }
 }
 
@@ -236,16 +334,59 @@ mod tests {
                 assert!(!table.lookup(place + PAGE).is_valid());
             }
             let mut seen = Vec::new();
-            table.for_each_page(0, 1 << 47, &mut |address, _| {
+            let _ = table.for_each_page(0, 1 << 47, |address, _| {
                 seen.push(address);
-                None
+                ControlFlow::<()>::Continue(())
             });
             assert_eq!(seen, places);
-            assert!(table.clear(places[1]).is_valid());
-            assert!(!table.clear(places[1]).is_valid());
+            table.entry(places[1]).unwrap().set(Descriptor::INVALID);
+            assert!(!table.lookup(places[1]).is_valid());
+            assert!(table.entry(1 << 46).is_none());
             assert_eq!(before - crate::mm::free_frames(), table.table_pages());
             drop(table);
             assert_eq!(crate::mm::free_frames(), before);
+        });
+    }
+
+    #[test]
+    fn more_tables_than_the_root_lists_come_back_too() {
+        with_memory(|| {
+            let before = crate::mm::free_frames();
+            let mut table = PageTable::new(Purpose::Tables).unwrap();
+            for number in 0..600u64 {
+                table.set(number << 21, page(0x1000)).unwrap();
+            }
+            assert!(table.table_pages() > 600);
+            assert_eq!(before - crate::mm::free_frames(), table.table_pages());
+            drop(table);
+            assert_eq!(crate::mm::free_frames(), before);
+        });
+    }
+
+    #[test]
+    fn a_walk_keeps_to_its_range_and_stops_when_told() {
+        with_memory(|| {
+            let mut table = PageTable::new(Purpose::Tables).unwrap();
+            for number in [0u64, 1, 9, 510, 511, 512, 513, 1023, 1024] {
+                table.set(number * PAGE, page(0x1000)).unwrap();
+            }
+            let seen = |from: u64, to: u64, most: usize| {
+                let mut seen = Vec::new();
+                let _ = table.for_each_page(from * PAGE, to * PAGE, |address, _| {
+                    seen.push(address / PAGE);
+                    if seen.len() < most {
+                        ControlFlow::Continue(())
+                    } else {
+                        ControlFlow::Break(())
+                    }
+                });
+                seen
+            };
+            assert_eq!(seen(1, 1024, 99), [1, 9, 510, 511, 512, 513, 1023]);
+            assert_eq!(seen(10, 512, 99), [510, 511]);
+            assert_eq!(seen(9, 10, 99), [9]);
+            assert_eq!(seen(2, 9, 99), []);
+            assert_eq!(seen(0, 2000, 3), [0, 1, 9]);
         });
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn set_image(image: u64) {
 
 /// Where a physical address is seen by the kernel.
 pub const fn phys_to_virt(address: u64) -> *mut u8 {
-    (address + PHYS_MAP_BASE) as *mut u8
+    address.wrapping_add(PHYS_MAP_BASE) as *mut u8
 }
 
 /// The physical address behind a pointer into the physical map.

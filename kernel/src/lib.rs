@@ -7,7 +7,17 @@
 //! holds the code to it.
 #![no_std]
 #![deny(unsafe_code)]
-#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::indexing_slicing))]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        clippy::cast_sign_loss
+    )
+)]
 
 extern crate alloc;
 
@@ -18,10 +28,22 @@ pub mod cap;
 pub mod console;
 pub mod drivers;
 pub mod entropy;
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "not gone through yet"
+)]
 pub mod fs;
 pub mod init;
 pub mod ipc;
 #[cfg(feature = "ktest")]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    reason = "tests, which are to stop where a number overflows"
+)]
 pub mod ktest;
 pub mod limits;
 pub mod mm;
@@ -30,3 +52,4 @@ pub mod sched;
 pub mod sync;
 pub mod syscall;
 pub mod time;
+pub mod word;

@@ -4,6 +4,8 @@
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 use core::cell::RefCell;
 
+use crate::word;
+
 use super::{
     BlockDevice, Completion, Error, Limits, Request, SECTOR_BYTES, TRANSFER_BYTES_MAX, Ticket,
 };
@@ -54,7 +56,7 @@ impl MemoryDisk {
 
 impl State {
     fn run(&mut self, request: Request) -> Result<Vec<u8>, Error> {
-        let at = |sector: u64| sector as usize * SECTOR_BYTES;
+        let at = |sector: u64| word::index(sector).saturating_mul(SECTOR_BYTES);
         match request {
             Request::Read { sector, mut buffer } => {
                 let source = self

@@ -40,7 +40,7 @@ impl Request {
     pub fn range(&self) -> Option<(u64, u64)> {
         match self {
             Request::Read { sector, buffer } | Request::Write { sector, buffer } => {
-                Some((*sector, buffer.len() as u64 / super::SECTOR_BYTES as u64))
+                Some((*sector, (buffer.len() / super::SECTOR_BYTES) as u64))
             }
             Request::Discard { sector, sectors } => Some((*sector, *sectors)),
             Request::Flush => None,

@@ -11,6 +11,7 @@ use abi::{Handle, ObjectKind, Rights};
 
 use crate::limits::HANDLES_PER_PROCESS_MAX;
 use crate::sync::{Ref, SpinLock, try_box};
+use crate::word;
 
 use super::{Capability, KernelObject};
 
@@ -72,7 +73,7 @@ impl Slots {
 
     fn find(&mut self, handle: u64) -> Option<&mut Slot> {
         let generation = (handle >> 32) as u32;
-        self.slot(handle as u32)
+        self.slot(word::low_half(handle))
             .filter(|slot| slot.generation == generation && slot.capability.is_some())
     }
 
@@ -81,18 +82,17 @@ impl Slots {
         if base >= HANDLES_PER_PROCESS_MAX {
             return None;
         }
+        let first = u32::try_from(base).ok()?;
+        let end = u32::try_from(base.checked_add(CHUNK_SLOTS)?).ok()?;
+        let mut following = first.saturating_add(1)..end;
         self.chunks.try_reserve(1).ok()?;
-        let chunk = try_box(core::array::from_fn(|place| Slot {
+        let chunk = try_box(core::array::from_fn(|_| Slot {
             generation: 1,
-            next_free: if place.saturating_add(1) < CHUNK_SLOTS {
-                base.saturating_add(place).saturating_add(1) as u32
-            } else {
-                NO_SLOT
-            },
+            next_free: following.next().unwrap_or(NO_SLOT),
             capability: None,
         }));
         self.chunks.push(chunk.ok()?);
-        self.free = base as u32;
+        self.free = first;
         Some(())
     }
 
@@ -104,8 +104,9 @@ impl Slots {
         let reusable = slot.generation != 0;
         self.used = self.used.saturating_sub(1);
         if reusable {
-            let free = core::mem::replace(&mut self.free, handle as u32);
-            if let Some(slot) = self.slot(handle as u32) {
+            let index = word::low_half(handle);
+            let free = core::mem::replace(&mut self.free, index);
+            if let Some(slot) = self.slot(index) {
                 slot.next_free = free;
             }
         }
@@ -190,7 +191,7 @@ impl HandleTable {
         let value = handle.0 ^ self.salt;
         let leftover = {
             let mut slots = self.slots.lock();
-            let index = value as u32;
+            let index = word::low_half(value);
             if slots.free == index
                 && let Some(slot) = slots.slot(index)
                 && slot.generation == ((value >> 32) as u32).wrapping_add(1)

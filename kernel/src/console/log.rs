@@ -7,6 +7,7 @@ use ::log::{Level, LevelFilter, Metadata, Record};
 use crate::limits::{LOG_BYTES, LOG_LINE_BYTES_MAX};
 use crate::sync::{Once, SpinLock};
 use crate::time::now_ns;
+use crate::word;
 
 /// Where new log lines are shown.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +36,7 @@ static KERNEL_LOG: KernelLog = KernelLog;
 impl Store {
     fn append(&mut self, text: &str) {
         for byte in text.bytes() {
-            let at = (self.written % LOG_BYTES as u64) as usize;
+            let at = word::index(self.written) % LOG_BYTES;
             if let Some(place) = self.bytes.get_mut(at) {
                 *place = byte;
             }
@@ -157,11 +158,11 @@ pub fn read_log(position: u64, out: &mut [u8]) -> (usize, u64) {
     let store = STORE.lock();
     let oldest = store.written.saturating_sub(LOG_BYTES as u64);
     let start = position.clamp(oldest, store.written);
-    let mut count = 0;
+    let mut count = 0usize;
     for (place, at) in out.iter_mut().zip(start..store.written) {
-        let index = (at % LOG_BYTES as u64) as usize;
+        let index = word::index(at) % LOG_BYTES;
         *place = store.bytes.get(index).copied().unwrap_or_default();
-        count += 1;
+        count = count.saturating_add(1);
     }
     (count, start.saturating_add(count as u64))
 }

@@ -50,12 +50,18 @@ impl Ring {
         self.size().saturating_sub(self.len)
     }
 
+    /// Where the byte `distance` behind the oldest one is.
+    fn place(&self, distance: usize) -> usize {
+        let at = self.start.wrapping_add(distance);
+        at.checked_rem(self.size()).unwrap_or(0)
+    }
+
     /// Adds a byte; returns whether it fitted.
     pub fn push(&mut self, byte: u8) -> bool {
         if self.len >= self.size() {
             return false;
         }
-        let at = self.start.wrapping_add(self.len) % self.size();
+        let at = self.place(self.len);
         if let Some(place) = self.bytes.get_mut(at) {
             *place = byte;
         }
@@ -66,9 +72,7 @@ impl Ring {
     /// Takes the newest byte back.
     pub fn unpush(&mut self) -> Option<u8> {
         self.len = self.len.checked_sub(1)?;
-        self.bytes
-            .get(self.start.wrapping_add(self.len) % self.size())
-            .copied()
+        self.bytes.get(self.place(self.len)).copied()
     }
 
     /// Takes the oldest byte.
@@ -91,7 +95,7 @@ impl Ring {
     /// Drops the oldest bytes.
     pub fn consume(&mut self, count: usize) {
         let count = count.min(self.len);
-        self.start = self.start.wrapping_add(count) % self.size();
+        self.start = self.place(count);
         self.len = self.len.saturating_sub(count);
     }
 

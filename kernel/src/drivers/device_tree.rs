@@ -179,7 +179,7 @@ fn read_cpus(node: &FdtNode<'_>, cpus: &mut [u64; CPUS_MAX]) -> usize {
             .map(|bytes| cells(bytes).fold(0, |all, cell| (all << 32) | u64::from(cell)));
         if let (Some(place), Some(affinity)) = (cpus.get_mut(count), affinity) {
             *place = affinity;
-            count += 1;
+            count = count.saturating_add(1);
         }
     }
     count

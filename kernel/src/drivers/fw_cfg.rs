@@ -63,7 +63,8 @@ pub fn read_fw_cfg_file(base: u64, bytes: u64, name: &str) -> Option<Vec<u8>> {
     let registers = Registers::new(base, bytes.max(DMA_REGISTER + 8));
     let head = read_item(&registers, FILE_DIRECTORY, 4)?;
     let count = u32::from_be_bytes(head.try_into().ok()?) as usize;
-    let directory = read_item(&registers, FILE_DIRECTORY, 4 + count.min(FILES_MAX) * ENTRY)?;
+    let bytes = count.min(FILES_MAX).checked_mul(ENTRY)?.checked_add(4)?;
+    let directory = read_item(&registers, FILE_DIRECTORY, bytes)?;
     for entry in directory.get(4..)?.chunks_exact(ENTRY) {
         let size = u32::from_be_bytes(entry.get(..4)?.try_into().ok()?) as usize;
         let select = u16::from_be_bytes(entry.get(4..6)?.try_into().ok()?);

@@ -17,16 +17,24 @@ impl Registers {
 
     /// Reads the register at `offset`.
     pub(super) fn read32(&self, offset: u64) -> u32 {
-        assert!(offset + 4 <= self.bytes, "register beyond the device");
+        let register = self.register(offset, 4);
         // SAFETY: inside the device memory that was mapped for this device.
-        unsafe { ((self.base + offset) as *const u32).read_volatile() }
+        unsafe { (register as *const u32).read_volatile() }
     }
 
     /// Writes the 64-bit register at `offset`, most significant byte first.
     pub(super) fn write_be64(&self, offset: u64, value: u64) {
-        assert!(offset + 8 <= self.bytes, "register beyond the device");
+        let register = self.register(offset, 8);
         // SAFETY: as in `read32`.
-        unsafe { ((self.base + offset) as *mut u64).write_volatile(value.to_be()) };
+        unsafe { (register as *mut u64).write_volatile(value.to_be()) };
+    }
+
+    /// Address of a register of `bytes` bytes, which lies in the device.
+    fn register(&self, offset: u64, bytes: u64) -> u64 {
+        let end = offset.checked_add(bytes);
+        let inside = end.is_some_and(|end| end <= self.bytes);
+        assert!(inside, "register beyond the device");
+        self.base.saturating_add(offset)
     }
 }
 

@@ -39,13 +39,13 @@ impl Pl011 {
 impl SerialDevice for Pl011 {
     fn write(&self, bytes: &[u8]) -> usize {
         let mut uart = self.uart.lock();
-        let mut written = 0;
+        let mut written = 0usize;
         for byte in bytes {
             if uart.is_tx_fifo_full() {
                 break;
             }
             uart.write_word(*byte);
-            written += 1;
+            written = written.saturating_add(1);
         }
         written
     }
@@ -53,7 +53,7 @@ impl SerialDevice for Pl011 {
     fn read(&self, bytes: &mut [u8]) -> usize {
         let mut uart = self.uart.lock();
         uart.clear_interrupts(Interrupts::RXI | Interrupts::RTI);
-        let mut count = 0;
+        let mut count = 0usize;
         for place in bytes {
             match uart.read_word() {
                 Ok(Some(byte)) => *place = byte,
@@ -61,7 +61,7 @@ impl SerialDevice for Pl011 {
                 // Line errors spoil the byte, not the stream.
                 Err(_) => *place = b'?',
             }
-            count += 1;
+            count = count.saturating_add(1);
         }
         count
     }

@@ -9,10 +9,10 @@ use super::serial::refuse;
 
 /// Mounts the first disk that holds a volume; returns its root directory.
 pub(super) fn mount_system(machine: &Machine<'_>) -> Ref<Directory> {
-    let mut disks = 0;
+    let mut disks = 0usize;
     let mut last_error = None;
     for (base, device) in virtio_devices(machine, VirtioKind::Block) {
-        disks += 1;
+        disks = disks.saturating_add(1);
         let disk = match VirtioBlk::new(base, device.bytes).map(Ref::new) {
             Ok(Ok(disk)) => disk,
             Ok(Err(_)) => refuse(format_args!("no memory for the disk")),

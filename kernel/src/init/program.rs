@@ -106,7 +106,8 @@ pub(super) fn start(
 /// What all programs together may take of the kernel, however they share it.
 fn set_limits(account: &Account) {
     let bytes = mm::memory_use().total.saturating_mul(mm::PAGE);
-    let stacks = bytes / THREAD_STACKS_SHARE / KERNEL_STACK_BYTES as u64;
+    const STACK: u64 = KERNEL_STACK_BYTES as u64;
+    let stacks = bytes / THREAD_STACKS_SHARE / STACK;
     account.set_limit(Resource::Threads, stacks);
     account.set_limit(Resource::Processes, PROCESSES_MAX.min(stacks));
     account.set_limit(Resource::KernelBytes, bytes / KERNEL_BYTES_SHARE);

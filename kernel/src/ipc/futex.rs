@@ -99,7 +99,7 @@ pub fn futex_wake(space: u64, address: u64, limit: u64) -> u64 {
             .pop_if(|thread| is_for(thread, space, address));
         let Some(thread) = next else { break };
         if thread.complete_any(None, [0; 3]) {
-            woken += 1;
+            woken = woken.saturating_add(1);
         }
     }
     woken

@@ -183,7 +183,7 @@ impl Port {
                 signals: raised.bits(),
                 reserved: 0,
             };
-            count += 1;
+            count = count.saturating_add(1);
             // One that became ready in between is in the queue already.
             let _ = self.core.state.lock().ready.push(member);
         }

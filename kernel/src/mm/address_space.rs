@@ -294,7 +294,7 @@ impl AddressSpace {
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
             let at = address.saturating_add(done as u64);
             let within = (at % PAGE) as usize;
-            let part = rest.len().min((PAGE as usize).saturating_sub(within));
+            let part = rest.len().min(abi::PAGE_SIZE.saturating_sub(within));
             self.fault(at, Access::Write)?;
             let inner = self.inner.lock();
             let entry = inner.table.lookup(at & !(PAGE - 1));
@@ -343,9 +343,9 @@ impl AddressSpace {
             .charge(Resource::Tables, TABLES_PER_PAGE)
             .map_err(|_| FaultError::NoMemory)?;
         let result = table.make_entry(address);
-        let used = table.table_pages() - before;
+        let used = table.table_pages().saturating_sub(before);
         self.account
-            .uncharge(Resource::Tables, TABLES_PER_PAGE - used);
+            .uncharge(Resource::Tables, TABLES_PER_PAGE.saturating_sub(used));
         result.map_err(|_| FaultError::NoMemory)
     }
 
@@ -379,15 +379,15 @@ impl AddressSpace {
                 entry.set(Descriptor::INVALID);
                 ControlFlow::Continue(())
             });
-            let count = BATCH - places.len();
+            let count = BATCH.saturating_sub(places.len());
             match count {
                 0 => return,
                 1 => arch::flush_page(self.asid.last(), first),
                 _ => arch::flush_asid(self.asid.last()),
             }
-            let mut charged = 0;
+            let mut charged = 0u64;
             for descriptor in batch.iter().take(count) {
-                charged += u64::from(descriptor.0 & CHARGED != 0);
+                charged = charged.saturating_add(u64::from(descriptor.0 & CHARGED != 0));
                 drop(Frame::from_address(descriptor.address()));
             }
             self.account.uncharge(Resource::Pages, charged);

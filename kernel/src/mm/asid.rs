@@ -7,6 +7,7 @@
 use crate::arch;
 use crate::sync::SpinLock;
 use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::word;
 
 /// Bits of an identifier; 0 is the kernel's own.
 const BITS: u32 = 16;
@@ -44,10 +45,10 @@ impl Asid {
             arch::flush_all();
         }
         let number = *next;
-        *next += 1;
+        *next = number.saturating_add(1);
         let generation = GENERATION.load(Ordering::Relaxed);
         self.value
             .store((generation << BITS) | number, Ordering::Relaxed);
-        number as u16
+        word::low_quarter(number)
     }
 }

@@ -3,12 +3,14 @@
 
 /// Pages in a block.
 pub const BLOCK_PAGES: usize = 512;
+/// Pages in a word of the bitmap, as a power of two.
+const WORD_SHIFT: u32 = u64::BITS.trailing_zeros();
 
 /// Which pages of a block are free; bit set = free.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockMap {
     words: [u64; BLOCK_PAGES / 64],
-    free: u16,
+    free: usize,
 }
 
 impl BlockMap {
@@ -20,28 +22,23 @@ impl BlockMap {
 
     /// Number of free pages.
     pub const fn free(&self) -> usize {
-        self.free as usize
+        self.free
     }
 
     /// Marks every page free.
     pub const fn set_all_free(&mut self) {
         self.words = [u64::MAX; BLOCK_PAGES / 64];
-        self.free = BLOCK_PAGES as u16;
+        self.free = BLOCK_PAGES;
     }
 
     /// Takes `1 << order` pages at a multiple of their number; returns the first.
     pub fn take(&mut self, order: u32) -> Option<usize> {
-        let pages = 1usize.checked_shl(order).filter(|pages| *pages <= 64)?;
-        let run = if pages == 64 {
-            u64::MAX
-        } else {
-            (1 << pages) - 1
-        };
+        let run = run(order)?;
         for (index, word) in self.words.iter_mut().enumerate() {
             if let Some(bit) = aligned_run(*word, order) {
                 *word &= !(run << bit);
-                self.free -= pages as u16;
-                return Some(index * 64 + bit as usize);
+                self.free = self.free.saturating_sub(1 << order);
+                return Some((index << WORD_SHIFT) | bit as usize);
             }
         }
         None
@@ -54,13 +51,13 @@ impl BlockMap {
         for (index, word) in self.words.iter_mut().enumerate() {
             let mut rest = *word;
             while rest != 0 && left != 0 {
-                take(index * 64 + rest.trailing_zeros() as usize);
+                take((index << WORD_SHIFT) | rest.trailing_zeros() as usize);
                 rest &= rest.wrapping_sub(1);
                 left = left.wrapping_sub(1);
             }
             *word = rest;
         }
-        self.free = self.free.wrapping_sub(taken as u16);
+        self.free = self.free.saturating_sub(taken);
         taken
     }
 
@@ -68,13 +65,7 @@ impl BlockMap {
     ///
     /// Returns false, and changes nothing, where one of them is free already.
     pub fn give(&mut self, first: usize, order: u32) -> bool {
-        let pages = 1usize << order;
-        let run = if pages == 64 {
-            u64::MAX
-        } else {
-            (1 << pages) - 1
-        };
-        let Some(word) = self.words.get_mut(first / 64) else {
+        let (Some(run), Some(word)) = (run(order), self.words.get_mut(first >> WORD_SHIFT)) else {
             return false;
         };
         let bits = run << (first % 64);
@@ -82,9 +73,17 @@ impl BlockMap {
             return false;
         }
         *word |= bits;
-        self.free += pages as u16;
+        self.free = self.free.saturating_add(1 << order);
         true
     }
+}
+
+/// `1 << order` ones; `None` for more than a word holds.
+fn run(order: u32) -> Option<u64> {
+    let pages = 1u32
+        .checked_shl(order)
+        .filter(|pages| *pages <= u64::BITS)?;
+    Some(!u64::MAX.checked_shl(pages).unwrap_or(0))
 }
 
 /// Lowest multiple of `1 << order` at which `word` has that many ones in a row.

@@ -76,8 +76,8 @@ pub(super) fn step(
             bytes,
             private,
         } => {
-            let skipped = page - vma.start;
-            let number = first + skipped / PAGE;
+            let skipped = page.saturating_sub(vma.start);
+            let number = first.saturating_add(skipped / PAGE);
             let shown = bytes.saturating_sub(skipped);
             if *private && shown == 0 {
                 let frame = fresh(space, || Frame::zeroed(Purpose::User))?;
@@ -115,7 +115,7 @@ fn shared_flags(pages: &MemoryPages, vma: &Vma, number: u64, access: Access) -> 
 }
 
 fn zero_from(frame: &Frame, from: usize) {
-    const ZEROS: [u8; PAGE as usize] = [0; PAGE as usize];
+    const ZEROS: [u8; abi::PAGE_SIZE] = [0; abi::PAGE_SIZE];
     frame.write(from, ZEROS.get(from..).unwrap_or(&[]));
 }
 
@@ -156,7 +156,8 @@ fn unshare(
         ..
     } = &vma.backing
     {
-        pages.mark_dirty(first + (page - vma.start) / PAGE);
+        let skipped = page.saturating_sub(vma.start);
+        pages.mark_dirty(first.saturating_add(skipped / PAGE));
         return Ok(rewrite(
             space,
             page,

@@ -12,18 +12,21 @@
 use core::alloc::Layout;
 use core::ptr::NonNull;
 
+use abi::PAGE_SIZE;
 use buddy_system_allocator::Heap;
 
 use crate::arch::{copy_page, phys_to_virt, virt_to_phys, zero_page};
 use crate::limits::{KERNEL_RESERVE_PAGES_MAX, KERNEL_RESERVE_PAGES_MIN, KERNEL_RESERVE_SHARE};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Once, SpinLock};
+use crate::word;
 
 use super::PAGE;
 use super::block_map::{BLOCK_PAGES, BlockMap};
 use super::frame_cache::{self, give_page, take_page};
 
-const BLOCK_BYTES: u64 = BLOCK_PAGES as u64 * PAGE;
+const BLOCK_SIZE: usize = BLOCK_PAGES * PAGE_SIZE;
+const BLOCK_BYTES: u64 = BLOCK_SIZE as u64;
 /// Largest run that comes from a block's bitmap, as a power of two of pages.
 const SMALL_ORDER_MAX: u32 = 6;
 const NO_BLOCK: u32 = u32::MAX;
@@ -116,29 +119,36 @@ impl Pool {
         }
     }
 
+    fn block_start(&self, index: u32) -> u64 {
+        let offset = u64::from(index).saturating_mul(BLOCK_BYTES);
+        self.start.saturating_add(offset)
+    }
+
+    fn block_of(&self, address: u64) -> Option<u32> {
+        u32::try_from(address.checked_sub(self.start)? / BLOCK_BYTES).ok()
+    }
+
     fn layout(blocks: usize) -> Option<Layout> {
-        let bytes = (BLOCK_BYTES as usize).checked_mul(blocks.next_power_of_two())?;
+        let bytes = BLOCK_SIZE.checked_mul(blocks.next_power_of_two())?;
         Layout::from_size_align(bytes, bytes).ok()
     }
 
     fn take_blocks(&mut self, count: usize) -> Option<u64> {
         let place = self.buddies.alloc(Self::layout(count)?).ok()?;
-        self.free -= (count.next_power_of_two() * BLOCK_PAGES) as u64;
+        self.free = self.free.saturating_sub(pages_in(count));
         Some(virt_to_phys(place.as_ptr()))
     }
 
     /// Gives whole blocks to the buddy system for the first time.
     fn add_blocks(&mut self, start: u64, end: u64) {
-        if start >= end {
+        let Some(bytes) = end.checked_sub(start).filter(|bytes| *bytes > 0) else {
             return;
-        }
-        self.free += (end - start) / PAGE;
-        let place = phys_to_virt(start) as usize;
-        // SAFETY: free, mapped memory that is given to the buddy system once.
-        unsafe {
-            self.buddies
-                .add_to_heap(place, place + (end - start) as usize)
         };
+        self.free = self.free.saturating_add(bytes / PAGE);
+        let place = phys_to_virt(start) as usize;
+        let behind = place.saturating_add(word::index(bytes));
+        // SAFETY: free, mapped memory that is given to the buddy system once.
+        unsafe { self.buddies.add_to_heap(place, behind) };
     }
 
     fn give_blocks(&mut self, address: u64, count: usize) {
@@ -148,7 +158,7 @@ impl Pool {
         let Some(place) = NonNull::new(phys_to_virt(address)) else {
             return;
         };
-        self.free += (count.next_power_of_two() * BLOCK_PAGES) as u64;
+        self.free = self.free.saturating_add(pages_in(count));
         // SAFETY: the blocks were taken with this layout, or are given for the first
         // time at boot; nobody uses them any more.
         unsafe { self.buddies.dealloc(place, layout) };
@@ -162,15 +172,16 @@ impl Pool {
                 if block.map.free() == 0 {
                     self.unlist(index);
                 }
-                self.free -= 1 << order;
-                return Some(self.start + u64::from(index) * BLOCK_BYTES + page as u64 * PAGE);
+                self.free = self.free.saturating_sub(1 << order);
+                let offset = (page as u64).saturating_mul(PAGE);
+                return Some(self.block_start(index).saturating_add(offset));
             }
             index = next;
         }
         let address = self.take_blocks(1)?;
-        let index = u32::try_from((address - self.start) / BLOCK_BYTES).ok()?;
+        let index = self.block_of(address)?;
         self.block(index)?.map.set_all_free();
-        self.free += BLOCK_PAGES as u64;
+        self.free = self.free.saturating_add(BLOCK_PAGES as u64);
         self.list(index);
         self.take_small(order)
     }
@@ -178,7 +189,7 @@ impl Pool {
     /// Takes up to `most` single pages of one block; returns how many.
     fn take_singles(&mut self, most: usize, take: &mut dyn FnMut(u64)) -> usize {
         let index = self.partial;
-        let start = self.start + u64::from(index) * BLOCK_BYTES;
+        let start = self.block_start(index);
         let Some(block) = self.block(index) else {
             // No block is taken apart: this takes the next one apart.
             return self.take_small(0).map_or(0, |page| {
@@ -186,20 +197,22 @@ impl Pool {
                 1
             });
         };
-        let taken = block
-            .map
-            .take_singles(most, |page| take(start + page as u64 * PAGE));
+        let taken = block.map.take_singles(most, |page| {
+            take(start | ((page as u64) << PAGE.trailing_zeros()))
+        });
         if block.map.free() == 0 {
             self.unlist(index);
         }
-        self.free -= taken as u64;
+        self.free = self.free.saturating_sub(taken as u64);
         taken
     }
 
     fn give_small(&mut self, address: u64, order: u32) {
-        let offset = address - self.start;
-        let index = (offset / BLOCK_BYTES) as u32;
-        let page = (offset % BLOCK_BYTES / PAGE) as usize;
+        let Some(index) = self.block_of(address) else {
+            return;
+        };
+        // Blocks start at multiples of their size.
+        let page = (address % BLOCK_BYTES / PAGE) as usize;
         let Some(block) = self.block(index) else {
             return;
         };
@@ -208,18 +221,23 @@ impl Pool {
             "physical page {address:#x} freed twice"
         );
         let whole = block.map.free() == BLOCK_PAGES;
-        self.free += 1 << order;
+        self.free = self.free.saturating_add(1 << order);
         if whole {
             self.unlist(index);
             if let Some(block) = self.block(index) {
                 block.map = BlockMap::FULL;
             }
-            self.free -= BLOCK_PAGES as u64;
-            self.give_blocks(self.start + u64::from(index) * BLOCK_BYTES, 1);
+            self.free = self.free.saturating_sub(BLOCK_PAGES as u64);
+            self.give_blocks(self.block_start(index), 1);
         } else {
             self.list(index);
         }
     }
+}
+
+/// Pages that the buddy system hands out for so many blocks.
+fn pages_in(blocks: usize) -> u64 {
+    (blocks.next_power_of_two() as u64).saturating_mul(BLOCK_PAGES as u64)
 }
 
 /// Makes physical memory available: `start..end`, less the `reserved` ranges.
@@ -231,14 +249,13 @@ impl Pool {
 /// Words for a person where there is no room for the tables.
 pub fn add_memory(start: u64, end: u64, reserved: &[(u64, u64)]) -> Result<(), &'static str> {
     let start = start.next_multiple_of(BLOCK_BYTES);
-    let end = end / PAGE * PAGE;
-    let pages = (end.saturating_sub(start) / PAGE) as usize;
+    let end = end & !(PAGE - 1);
+    let pages = word::index(end.saturating_sub(start) / PAGE);
     let block_count = pages.div_ceil(BLOCK_PAGES);
-    let bytes = block_count * size_of::<Block>() + pages * size_of::<AtomicU32>();
+    let bytes = table_bytes(block_count, pages).ok_or("too much memory")?;
     let after = reserved.first().map_or(start, |image| image.1);
-    let place = find_gap(after, end, bytes as u64, reserved).ok_or("too little memory")?;
-    let tables = (place, (place + bytes as u64).next_multiple_of(PAGE));
-    let base = phys_to_virt(place);
+    let tables = find_gap(after, end, bytes, reserved).ok_or("too little memory")?;
+    let base = phys_to_virt(tables.0);
     // SAFETY: the range lies in mapped memory that overlaps nothing reserved, is aligned
     // to a page, and is large enough for both arrays, the blocks first.
     let (blocks, states) = unsafe {
@@ -272,39 +289,48 @@ pub fn add_memory(start: u64, end: u64, reserved: &[(u64, u64)]) -> Result<(), &
     // Neighbouring blocks are given together: the buddy system then keeps them as few
     // large ones, and touches one page of each.
     let mut run = start;
-    for index in 0..block_count {
-        let from = start + index as u64 * BLOCK_BYTES;
-        let to = from + BLOCK_BYTES;
+    for from in (start..end).step_by(BLOCK_SIZE) {
+        let to = from.saturating_add(BLOCK_BYTES);
         if to <= end && !taken(from, to) {
             continue;
         }
         pool.add_blocks(run, from);
         run = to;
-        let mut page = from;
-        while page < to.min(end) {
-            if !taken(page, page + PAGE) {
+        for page in (from..to.min(end)).step_by(PAGE_SIZE) {
+            if !taken(page, page.saturating_add(PAGE)) {
                 pool.give_small(page, 0);
             }
-            page += PAGE;
         }
     }
-    pool.add_blocks(run, start + block_count as u64 * BLOCK_BYTES);
+    pool.add_blocks(run, end);
     TOTAL.store(pages as u64, Ordering::Relaxed);
-    KERNEL.store(pages as u64 - pool.free, Ordering::Relaxed);
+    KERNEL.store((pages as u64).saturating_sub(pool.free), Ordering::Relaxed);
     FRAMES.call_once(|| Frames { start, states });
     *POOL.lock() = Some(pool);
     Ok(())
 }
 
-fn find_gap(from: u64, end: u64, bytes: u64, reserved: &[(u64, u64)]) -> Option<u64> {
+/// Bytes of the tables about so many blocks and pages.
+fn table_bytes(blocks: usize, pages: usize) -> Option<u64> {
+    let blocks = blocks.checked_mul(size_of::<Block>())?;
+    let pages = pages.checked_mul(size_of::<AtomicU32>())?;
+    Some(blocks.checked_add(pages)? as u64)
+}
+
+/// The first whole pages with room for `bytes` that nothing has reserved.
+fn find_gap(from: u64, end: u64, bytes: u64, reserved: &[(u64, u64)]) -> Option<(u64, u64)> {
     let mut place = from.next_multiple_of(PAGE);
-    while let Some(blocking) = reserved
-        .iter()
-        .find(|range| range.0 < place + bytes && place < range.1)
-    {
-        place = blocking.1.next_multiple_of(PAGE);
+    loop {
+        let behind = place.checked_add(bytes)?;
+        let blocking = reserved
+            .iter()
+            .find(|range| range.0 < behind && place < range.1);
+        match blocking {
+            Some(range) => place = range.1.next_multiple_of(PAGE),
+            None if behind <= end => return Some((place, behind.next_multiple_of(PAGE))),
+            None => return None,
+        }
     }
-    (place + bytes <= end).then_some(place)
 }
 
 /// The order of the run that is really taken: above a bitmap word, whole blocks.
@@ -351,14 +377,13 @@ pub(super) fn take_from_pool(most: usize, purpose: Purpose, take: &mut dyn FnMut
     let Some(pool) = pool.as_mut() else { return 0 };
     let most = match pool.available(purpose) {
         0 => return 0,
-        _ if pool.free <= kernel_reserve() => 1,
-        _ => (pool.free - kernel_reserve()).min(most as u64) as usize,
+        _ => word::index(pool.free.saturating_sub(kernel_reserve())).clamp(1, most),
     };
-    let mut taken = 0;
+    let mut taken = 0usize;
     while taken < most {
-        match pool.take_singles(most - taken, take) {
+        match pool.take_singles(most.saturating_sub(taken), take) {
             0 => break,
-            count => taken += count,
+            count => taken = taken.saturating_add(count),
         }
     }
     pool.note_level();
@@ -450,7 +475,7 @@ pub struct MemoryUse {
 pub fn memory_use() -> MemoryUse {
     let mut used: [u64; PURPOSES] = core::array::from_fn(frame_cache::used_pages);
     if let Some(kernel) = used.get_mut(Purpose::Kernel as usize) {
-        *kernel += KERNEL.load(Ordering::Relaxed);
+        *kernel = kernel.saturating_add(KERNEL.load(Ordering::Relaxed));
     }
     MemoryUse {
         total: TOTAL.load(Ordering::Relaxed),
@@ -515,7 +540,7 @@ impl Frame {
 
     /// Copies bytes out of the page.
     pub fn read(&self, offset: usize, out: &mut [u8]) {
-        assert!(offset + out.len() <= PAGE as usize, "read beyond the page");
+        assert!(fits(offset, out.len()), "read beyond the page");
         // SAFETY: the range lies in the page, which lives as long as `self`. A program
         // may store to it meanwhile; bytes are then mixed, as on any machine.
         unsafe {
@@ -527,10 +552,7 @@ impl Frame {
 
     /// Copies bytes into the page.
     pub fn write(&self, offset: usize, bytes: &[u8]) {
-        assert!(
-            offset + bytes.len() <= PAGE as usize,
-            "write beyond the page"
-        );
+        assert!(fits(offset, bytes.len()), "write beyond the page");
         // SAFETY: as in `read`.
         unsafe {
             phys_to_virt(self.address)
@@ -541,7 +563,7 @@ impl Frame {
 
     /// Copies from a program into the page; returns the bytes that could not be read.
     pub(super) fn copy_from_user(&self, offset: usize, source: u64, bytes: usize) -> usize {
-        assert!(offset + bytes <= PAGE as usize, "copy beyond the page");
+        assert!(fits(offset, bytes), "copy beyond the page");
         // SAFETY: the range lies in the page; see `read` for concurrent stores.
         let target = unsafe {
             core::slice::from_raw_parts_mut(phys_to_virt(self.address).add(offset), bytes)
@@ -551,7 +573,7 @@ impl Frame {
 
     /// Copies from the page to a program; returns the bytes that could not be written.
     pub(super) fn copy_to_user(&self, offset: usize, target: u64, bytes: usize) -> usize {
-        assert!(offset + bytes <= PAGE as usize, "copy beyond the page");
+        assert!(fits(offset, bytes), "copy beyond the page");
         // SAFETY: as in `copy_from_user`.
         let source =
             unsafe { core::slice::from_raw_parts(phys_to_virt(self.address).add(offset), bytes) };
@@ -569,6 +591,12 @@ impl Frame {
     pub(super) fn from_address(address: u64) -> Frame {
         Frame { address }
     }
+}
+
+/// Whether the range lies in a page.
+fn fits(offset: usize, bytes: usize) -> bool {
+    let end = offset.checked_add(bytes);
+    end.is_some_and(|end| end <= PAGE_SIZE)
 }
 
 fn state(address: u64) -> Option<&'static AtomicU32> {

@@ -93,12 +93,17 @@ impl FrameCache {
     #[cold]
     fn empty(&self, pages: usize) {
         let mut batch = [0; CAPACITY];
-        let mut count = 0;
-        for place in batch.iter_mut().take(pages) {
-            let Some(page) = self.pop() else { break };
-            *place = page;
-            count += 1;
+        let mut places = batch.iter_mut().take(pages);
+        while let Some(page) = self.pop() {
+            match places.next() {
+                Some(place) => *place = page,
+                None => {
+                    self.push(page);
+                    break;
+                }
+            }
         }
+        let count = pages.min(CAPACITY).saturating_sub(places.len());
         give_to_pool(batch.get(..count).unwrap_or(&[]));
     }
 }

@@ -34,7 +34,23 @@ const LARGEST: usize = 4096;
 const HEADER_BYTES: usize = 64;
 const PAGE: usize = abi::PAGE_SIZE;
 
+/// Bytes from the start of a slab to behind its last object, for each class.
+const ENDS: [usize; CLASSES.len()] = {
+    let mut ends = [0; CLASSES.len()];
+    let mut class = 0;
+    while class < CLASSES.len() {
+        let (size, order) = CLASSES[class];
+        ends[class] = HEADER_BYTES + ((PAGE << order) - HEADER_BYTES) / size * size;
+        class += 1;
+    }
+    ends
+};
+
 /// The class index for each size in steps of 16.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "there are fewer than 256 classes"
+)]
 const CLASS_OF: [u8; LARGEST / 16 + 1] = {
     let mut table = [0; LARGEST / 16 + 1];
     let (mut step, mut class) = (0, 0);
@@ -119,11 +135,10 @@ impl Class {
         let base = phys_to_virt(take_pages(order, Purpose::Heap)?);
         let slab = base.cast::<Slab>();
         let mut free = null_mut::<u8>();
-        let count = (slab_bytes(class) - HEADER_BYTES) / size;
-        for index in (0..count).rev() {
+        for offset in (HEADER_BYTES..ENDS[class]).step_by(size).rev() {
             // SAFETY: the object lies in the run of pages that was just taken.
             unsafe {
-                let object = base.add(HEADER_BYTES + index * size);
+                let object = base.add(offset);
                 object.cast::<*mut u8>().write(free);
                 free = object;
             }
@@ -151,7 +166,7 @@ impl Class {
         unsafe {
             let object = (*slab).free;
             (*slab).free = object.cast::<*mut u8>().read();
-            (*slab).used += 1;
+            (*slab).used = (*slab).used.saturating_add(1);
             if (*slab).free.is_null() {
                 self.unlist(slab);
             }
@@ -162,13 +177,14 @@ impl Class {
     /// # Safety
     /// `object` was allocated from this class and is not used any more.
     unsafe fn free(&mut self, class: usize, object: *mut u8) {
-        let slab = (object as usize & !(slab_bytes(class) - 1)) as *mut Slab;
+        // The negative of a power of two is the mask of its multiples.
+        let slab = (object as usize & slab_bytes(class).wrapping_neg()) as *mut Slab;
         // SAFETY: slabs are aligned to their size, so this is the object's slab.
         unsafe {
             let was_full = (*slab).free.is_null();
             object.cast::<*mut u8>().write((*slab).free);
             (*slab).free = object;
-            (*slab).used -= 1;
+            (*slab).used = (*slab).used.saturating_sub(1);
             if (*slab).used == 0 {
                 if !was_full {
                     self.unlist(slab);

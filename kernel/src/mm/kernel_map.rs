@@ -1,6 +1,8 @@
 //! The kernel's own address space, the same on every CPU.
 #![forbid(unsafe_code)]
 
+use abi::PAGE_SIZE;
+
 use crate::arch::{
     self, Descriptor, ImageLayout, KERNEL_STACKS_BASE, MMIO_BASE, MemoryType, PHYS_MAP_BASE,
     PageFlags,
@@ -41,17 +43,25 @@ pub fn init_kernel_map(ram_start: u64, ram_end: u64) -> Result<(), KernelMapErro
         (image.relro_end, image.end, PageFlags::WRITE),
     ];
     for (start, end, flags) in parts {
-        let mut address = start;
-        while address < end {
-            let phys = address - image.start + image.phys;
-            table.set(address, Descriptor::page(phys, MemoryType::Normal, flags))?;
-            address += PAGE;
+        for address in (start..end).step_by(PAGE_SIZE) {
+            let page = Descriptor::page(image_phys(&image, address), MemoryType::Normal, flags);
+            table.set(address, page)?;
         }
     }
     let empty = Frame::zeroed(Purpose::Kernel).ok_or(KernelMapError)?;
     arch::activate_kernel_table(table.root(), empty.into_address());
     *KERNEL_TABLE.lock() = Some(table);
     Ok(())
+}
+
+/// Where an address of the image is in physical memory: as far from its start.
+fn image_phys(image: &ImageLayout, address: u64) -> u64 {
+    image.phys.wrapping_add(address.wrapping_sub(image.start))
+}
+
+/// Where a physical address is in the map of all memory.
+fn map_address(phys: u64) -> Result<u64, NoTable> {
+    phys.checked_add(PHYS_MAP_BASE).ok_or(NoTable)
 }
 
 /// Maps memory for reading and writing, but the image's code and constants read-only.
@@ -61,21 +71,22 @@ fn map_ram(
     end: u64,
     image: &ImageLayout,
 ) -> Result<(), NoTable> {
-    let constant = (image.phys, image.phys + (image.relro_end - image.start));
+    let constant = (image.phys, image_phys(image, image.relro_end));
     let mut at = start & !(BLOCK - 1);
     while at < end {
-        let overlaps = |bytes: u64| constant.0 < at + bytes && at < constant.1;
-        let address = at + PHYS_MAP_BASE;
-        if at.is_multiple_of(HUGE_BLOCK) && at + HUGE_BLOCK <= end && !overlaps(HUGE_BLOCK) {
+        let behind = |bytes: u64| at.saturating_add(bytes);
+        let overlaps = |bytes: u64| constant.0 < behind(bytes) && at < constant.1;
+        let address = map_address(at)?;
+        if at.is_multiple_of(HUGE_BLOCK) && behind(HUGE_BLOCK) <= end && !overlaps(HUGE_BLOCK) {
             let block = Descriptor::block(at, MemoryType::Normal, PageFlags::WRITE);
             table.set_block(address, 1, block)?;
-            at += HUGE_BLOCK;
+            at = behind(HUGE_BLOCK);
         } else if !overlaps(BLOCK) {
             let block = Descriptor::block(at, MemoryType::Normal, PageFlags::WRITE);
             table.set_block(address, 2, block)?;
-            at += BLOCK;
+            at = behind(BLOCK);
         } else {
-            for page in (at..at + BLOCK).step_by(PAGE as usize) {
+            for page in (at..behind(BLOCK)).step_by(PAGE_SIZE) {
                 let inside = (constant.0..constant.1).contains(&page);
                 let flags = if inside {
                     PageFlags::empty()
@@ -83,11 +94,11 @@ fn map_ram(
                     PageFlags::WRITE
                 };
                 table.set(
-                    page + PHYS_MAP_BASE,
+                    map_address(page)?,
                     Descriptor::page(page, MemoryType::Normal, flags),
                 )?;
             }
-            at += BLOCK;
+            at = behind(BLOCK);
         }
     }
     Ok(())
@@ -106,12 +117,12 @@ pub fn map_device(phys: u64, bytes: u64) -> Result<u64, KernelMapError> {
     if end > KERNEL_STACKS_BASE - PHYS_MAP_BASE {
         return Err(KernelMapError);
     }
-    for page in (first..end).step_by(PAGE as usize) {
+    for page in (first..end).step_by(PAGE_SIZE) {
         let descriptor = Descriptor::page(page, MemoryType::Device, PageFlags::WRITE);
-        table.set(MMIO_BASE + page, descriptor)?;
+        table.set(MMIO_BASE.saturating_add(page), descriptor)?;
     }
     arch::publish_tables();
-    Ok(MMIO_BASE + phys)
+    Ok(MMIO_BASE.saturating_add(phys))
 }
 
 /// Maps a page of the kernel heap's memory at `address`, for stacks.

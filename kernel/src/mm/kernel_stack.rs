@@ -11,8 +11,8 @@ use crate::arch::KERNEL_STACKS_BASE;
 use crate::limits::KERNEL_STACK_BYTES;
 use crate::sync::SpinLock;
 use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::word;
 
-use super::PAGE;
 use super::frame::{Frame, Purpose};
 use super::kernel_map::{KernelMapError, map_stack_page};
 
@@ -42,12 +42,12 @@ impl KernelStack {
         let base = NEXT.fetch_add(2 * STACK, Ordering::Relaxed);
         // Room to return it is reserved now, so that returning cannot fail.
         {
-            let stacks = (base - KERNEL_STACKS_BASE) / (2 * STACK) + 1;
+            let stacks = (base.saturating_sub(KERNEL_STACKS_BASE) / (2 * STACK)).saturating_add(1);
             let mut returned = RETURNED.lock();
-            let missing = (stacks as usize).saturating_sub(returned.len());
+            let missing = word::index(stacks).saturating_sub(returned.len());
             returned.try_reserve(missing).map_err(|_| KernelMapError)?;
         }
-        for page in (base..base + STACK).step_by(PAGE as usize) {
+        for page in (base..base.saturating_add(STACK)).step_by(abi::PAGE_SIZE) {
             let frame = Frame::zeroed(Purpose::Heap).ok_or(KernelMapError)?;
             map_stack_page(page, frame)?;
         }
@@ -56,7 +56,7 @@ impl KernelStack {
 
     /// First address above the stack.
     pub fn top(&self) -> u64 {
-        self.base + STACK
+        self.base.saturating_add(STACK)
     }
 
     /// Lowest address of the stack.

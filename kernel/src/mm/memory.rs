@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{AllocError, Mutex, Ref, SpinLock};
+use crate::word;
 
 use super::PAGE;
 use super::frame::{Frame, Purpose};
@@ -172,18 +173,20 @@ impl MemoryPages {
         let mut run = READ_RUN_PAGES.min(last.saturating_sub(page));
         {
             let mut pages = self.pages.lock();
-            if let Some(present) = (1..run).find(|next| pages.get(page + next).is_some()) {
+            if let Some(present) =
+                (1..run).find(|next| pages.get(page.saturating_add(*next)).is_some())
+            {
                 run = present;
             }
         }
         let mut buffer = Vec::new();
-        let bytes = (run * PAGE) as usize;
+        let bytes = word::index(run.saturating_mul(PAGE));
         buffer
             .try_reserve_exact(bytes)
             .map_err(|_| SourceError::NoMemory)?;
         buffer.resize(bytes, 0);
         source.fill(page, &mut buffer)?;
-        for (number, contents) in (page..).zip(buffer.chunks_exact(PAGE as usize)) {
+        for (number, contents) in (page..).zip(buffer.chunks_exact(abi::PAGE_SIZE)) {
             let frame = Frame::zeroed(Purpose::Cache).ok_or(SourceError::NoMemory)?;
             frame.write(0, contents);
             self.pages.lock().insert(number, frame)?;
@@ -251,9 +254,9 @@ impl MemoryPages {
     /// Counts the dirty pages anew, after some were dropped; returns their number.
     pub fn recount_dirty(&self) -> u64 {
         let mut pages = self.pages.lock();
-        let (mut from, mut count) = (0, 0);
+        let (mut from, mut count) = (0, 0u64);
         while let Some((page, _)) = pages.next_dirty(from) {
-            count += 1;
+            count = count.saturating_add(1);
             from = page.saturating_add(1);
         }
         self.dirty.store(count, Ordering::Relaxed);

@@ -4,11 +4,17 @@
 use alloc::boxed::Box;
 
 use crate::sync::{AllocError, try_box};
+use crate::word;
 
 use super::frame::Frame;
 
 const BITS: u32 = 6;
 const FANOUT: usize = 1 << BITS;
+
+/// Bits of a page number below the index into a node of `level`.
+const fn shift(level: u32) -> u32 {
+    BITS.saturating_mul(level)
+}
 
 /// A page and what is known about it.
 #[derive(Debug)]
@@ -46,7 +52,7 @@ impl Node {
         )
     )]
     fn entry(&mut self, page: u64, level: u32) -> &mut Entry {
-        let index = (page >> (BITS * level)) as usize % FANOUT;
+        let index = word::index(page >> shift(level)) % FANOUT;
         &mut self.entries[index]
     }
 }
@@ -67,7 +73,7 @@ impl PageMap {
     }
 
     fn covers(&self, page: u64) -> bool {
-        let bits = BITS * (self.height + 1);
+        let bits = shift(self.height.saturating_add(1));
         bits >= u64::BITS || page >> bits == 0
     }
 
@@ -102,13 +108,13 @@ impl PageMap {
                 *above.entry(0, 0) = Entry::Node(root);
             }
             self.root = Some(above);
-            self.height += 1;
+            self.height = self.height.saturating_add(1);
         }
         let mut node = self.root.as_deref_mut().ok_or(AllocError)?;
         for level in (1..=self.height).rev() {
             if matches!(node.entry(page, level), Entry::Empty) {
                 *node.entry(page, level) = Entry::Node(Node::boxed()?);
-                node.used += 1;
+                node.used = node.used.saturating_add(1);
             }
             node = match node.entry(page, level) {
                 Entry::Node(next) => next,
@@ -120,8 +126,8 @@ impl PageMap {
                 frame,
                 dirty: false,
             });
-            node.used += 1;
-            self.pages += 1;
+            node.used = node.used.saturating_add(1);
+            self.pages = self.pages.saturating_add(1);
         }
         match node.entry(page, 0) {
             Entry::Page(slot) => Ok(slot),
@@ -133,7 +139,8 @@ impl PageMap {
     pub(super) fn truncate(&mut self, first: u64) {
         let height = self.height;
         if let Some(root) = self.root.as_deref_mut() {
-            self.pages -= drop_pages(root, height, 0, &mut |page, _| page >= first);
+            let dropped = drop_pages(root, height, 0, &mut |page, _| page >= first);
+            self.pages = self.pages.saturating_sub(dropped);
         }
         if self.pages == 0 {
             *self = PageMap::default();
@@ -144,7 +151,8 @@ impl PageMap {
     pub(super) fn retain_not(&mut self, unwanted: &mut dyn FnMut(&Slot) -> bool) {
         let height = self.height;
         if let Some(root) = self.root.as_deref_mut() {
-            self.pages -= drop_pages(root, height, 0, &mut |_, slot| unwanted(slot));
+            let dropped = drop_pages(root, height, 0, &mut |_, slot| unwanted(slot));
+            self.pages = self.pages.saturating_sub(dropped);
         }
     }
 
@@ -157,15 +165,15 @@ impl PageMap {
 
 fn next_dirty(node: &mut Node, level: u32, base: u64, from: u64) -> Option<(u64, &mut Slot)> {
     for (index, entry) in node.entries.iter_mut().enumerate() {
-        let first = base + ((index as u64) << (BITS * level));
-        let last = first + ((1u64 << (BITS * level)) - 1);
+        let first = base | ((index as u64) << shift(level));
+        let last = first | !(u64::MAX << shift(level));
         if last < from {
             continue;
         }
         match entry {
             Entry::Page(slot) if slot.dirty => return Some((first, slot)),
             Entry::Node(next) => {
-                if let Some(found) = next_dirty(next, level - 1, first, from) {
+                if let Some(found) = next_dirty(next, level.saturating_sub(1), first, from) {
                     return Some(found);
                 }
             }
@@ -181,24 +189,25 @@ fn drop_pages(
     base: u64,
     unwanted: &mut dyn FnMut(u64, &Slot) -> bool,
 ) -> u64 {
-    let mut dropped = 0;
+    let mut dropped = 0u64;
     for (index, entry) in node.entries.iter_mut().enumerate() {
-        let first = base + ((index as u64) << (BITS * level));
+        let first = base | ((index as u64) << shift(level));
         let gone = match entry {
             Entry::Empty => false,
             Entry::Page(slot) => {
                 let gone = unwanted(first, slot);
-                dropped += u64::from(gone);
+                dropped = dropped.saturating_add(u64::from(gone));
                 gone
             }
             Entry::Node(next) => {
-                dropped += drop_pages(next, level - 1, first, unwanted);
+                let below = drop_pages(next, level.saturating_sub(1), first, unwanted);
+                dropped = dropped.saturating_add(below);
                 next.used == 0
             }
         };
         if gone {
             *entry = Entry::Empty;
-            node.used -= 1;
+            node.used = node.used.saturating_sub(1);
         }
     }
     dropped

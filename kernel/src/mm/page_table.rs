@@ -7,6 +7,7 @@ use core::ops::ControlFlow;
 use crate::arch::PageFlags;
 use crate::arch::{Descriptor, TABLE_ENTRIES, phys_to_virt};
 use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::word;
 
 use super::PAGE;
 use super::frame::{Frame, Purpose};
@@ -15,6 +16,8 @@ use super::frame::{Frame, Purpose};
 const LAST_LEVEL: u32 = 3;
 /// Entries of the root that addresses below `USER_END` reach.
 const USER_ROOT_ENTRIES: usize = TABLE_ENTRIES / 2;
+/// Bytes that a table of the last level covers.
+const COVERED: u64 = (TABLE_ENTRIES as u64) << PAGE.trailing_zeros();
 /// Entries that are looked at together, as most tables are nearly empty.
 const GROUP: usize = 8;
 
@@ -38,13 +41,14 @@ pub(super) struct PageTable {
     recent: (u64, u64),
 }
 
-const fn index(address: u64, level: u32) -> usize {
-    ((address >> (39 - 9 * level)) & 0x1ff) as usize
+/// Bits of an address below the index into a table of `level`.
+const fn shift(level: u32) -> u32 {
+    9u32.saturating_mul(LAST_LEVEL.saturating_sub(level))
+        .saturating_add(12)
 }
 
-/// Bytes that one entry of a level covers.
-const fn span(level: u32) -> u64 {
-    1 << (39 - 9 * level)
+const fn index(address: u64, level: u32) -> usize {
+    ((address >> shift(level)) & 0x1ff) as usize
 }
 
 fn entry(table: u64, index: usize) -> &'static AtomicU64 {
@@ -96,7 +100,7 @@ impl PageTable {
 
     /// Table pages, the root included.
     pub(super) fn table_pages(&self) -> u64 {
-        self.tables + 1
+        self.tables.saturating_add(1)
     }
 
     /// The entry for a page, or a valid block entry above it.
@@ -116,7 +120,7 @@ impl PageTable {
     #[inline]
     pub(super) fn entry(&mut self, address: u64) -> Option<PageEntry> {
         let at = index(address, LAST_LEVEL);
-        let covered = address / span(LAST_LEVEL - 1);
+        let covered = address / COVERED;
         if self.recent.1 == covered {
             return Some(PageEntry(entry(self.recent.0, at)));
         }
@@ -181,12 +185,17 @@ impl PageTable {
         Ok(())
     }
 
+    /// Index behind the root's last entry that lists a table.
+    fn listed(&self) -> usize {
+        word::index(self.tables).saturating_add(USER_ROOT_ENTRIES)
+    }
+
     fn list_table(&mut self, table: u64) {
-        let place = USER_ROOT_ENTRIES + self.tables as usize;
+        let place = self.listed();
         if matches!(self.purpose, Purpose::Tables) && place < TABLE_ENTRIES {
             entry(self.root, place).store(table, Ordering::Relaxed);
         }
-        self.tables += 1;
+        self.tables = self.tables.saturating_add(1);
     }
 
     /// Calls `visit` with the address and entry of every page mapped in a range, skipping
@@ -207,20 +216,16 @@ impl PageTable {
                     break;
                 }
                 table = descriptor.address();
-                level += 1;
+                level = level.saturating_add(1);
             }
-            let covered = if level < LAST_LEVEL {
-                span(level)
-            } else {
-                span(LAST_LEVEL - 1)
-            };
-            let next = (address & !(covered - 1)).saturating_add(covered);
+            let below = !(u64::MAX << shift(level.min(LAST_LEVEL - 1)));
+            let next = (address | below).saturating_add(1);
             if level == LAST_LEVEL {
                 let first = index(address, LAST_LEVEL);
-                let pages = ((end.min(next) - address) / PAGE) as usize;
-                let base = address & !(covered - 1);
-                for_each_used(table, first, first + pages, |at, slot| {
-                    visit(base + at as u64 * PAGE, PageEntry(slot))
+                let last = index(end.min(next).saturating_sub(1), LAST_LEVEL);
+                for_each_used(table, first, last, |at, slot| {
+                    let page = (at as u64) << PAGE.trailing_zeros();
+                    visit((address & !below) | page, PageEntry(slot))
                 })?;
             }
             address = next;
@@ -239,9 +244,14 @@ impl PageTable {
     fn visit_table(table: u64, level: u32, base: u64, visit: &mut dyn FnMut(u64, PageFlags)) {
         for at in 0..TABLE_ENTRIES {
             let descriptor = load(table, at);
-            let address = base + at as u64 * span(level);
+            let address = base | ((at as u64) << shift(level));
             if level < LAST_LEVEL && descriptor.is_table() {
-                Self::visit_table(descriptor.address(), level + 1, address, visit);
+                Self::visit_table(
+                    descriptor.address(),
+                    level.saturating_add(1),
+                    address,
+                    visit,
+                );
             } else if descriptor.is_valid() {
                 visit(address, descriptor.flags());
             }
@@ -250,16 +260,16 @@ impl PageTable {
 
     /// Returns the tables below `table`, as far as addresses of programs reach them.
     fn free_tables(table: u64, level: u32) {
-        let entries = if level == 0 {
-            USER_ROOT_ENTRIES
+        let last = if level == 0 {
+            USER_ROOT_ENTRIES - 1
         } else {
-            TABLE_ENTRIES
+            TABLE_ENTRIES - 1
         };
         if level < LAST_LEVEL {
-            let _ = for_each_used(table, 0, entries, |_, slot| {
+            let _ = for_each_used(table, 0, last, |_, slot| {
                 let descriptor = Descriptor(slot.load(Ordering::Relaxed));
                 if descriptor.is_table() {
-                    Self::free_tables(descriptor.address(), level + 1);
+                    Self::free_tables(descriptor.address(), level.saturating_add(1));
                     drop(Frame::from_address(descriptor.address()));
                 }
                 ControlFlow::<()>::Continue(())
@@ -268,19 +278,20 @@ impl PageTable {
     }
 }
 
-/// Calls `visit` with the valid entries `first..end` of a table, until it breaks.
+/// Calls `visit` with the valid entries `first..=last` of a table, until it breaks.
 fn for_each_used<B>(
     table: u64,
     first: usize,
-    end: usize,
+    last: usize,
     mut visit: impl FnMut(usize, &'static AtomicU64) -> ControlFlow<B>,
 ) -> ControlFlow<B> {
     let mut at = first;
-    while at < end {
-        if at.is_multiple_of(GROUP) && at + GROUP <= end {
-            let any = (at..at + GROUP).fold(0, |any, at| any | load(table, at).0);
+    while at <= last {
+        let group_end = at.saturating_add(GROUP - 1);
+        if at.is_multiple_of(GROUP) && group_end <= last {
+            let any = (at..=group_end).fold(0, |any, at| any | load(table, at).0);
             if any == 0 {
-                at += GROUP;
+                at = group_end.saturating_add(1);
                 continue;
             }
         }
@@ -288,7 +299,7 @@ fn for_each_used<B>(
         if Descriptor(slot.load(Ordering::Relaxed)).is_valid() {
             visit(at, slot)?;
         }
-        at += 1;
+        at = at.saturating_add(1);
     }
     ControlFlow::Continue(())
 }
@@ -296,9 +307,9 @@ fn for_each_used<B>(
 impl Drop for PageTable {
     /// Returns the table pages. What the last level maps must have been unmapped before.
     fn drop(&mut self) {
-        let tables = self.tables as usize;
-        if matches!(self.purpose, Purpose::Tables) && tables <= TABLE_ENTRIES - USER_ROOT_ENTRIES {
-            for place in USER_ROOT_ENTRIES..USER_ROOT_ENTRIES + tables {
+        let end = self.listed();
+        if matches!(self.purpose, Purpose::Tables) && end <= TABLE_ENTRIES {
+            for place in USER_ROOT_ENTRIES..end {
                 drop(Frame::from_address(load(self.root, place).0));
             }
         } else {

@@ -45,11 +45,14 @@ fn retry(
     mut copy: impl FnMut(usize) -> usize,
 ) -> Result<(), CopyError> {
     check_range(address, bytes)?;
-    let (mut done, mut attempts) = (0usize, 0);
+    let (mut done, mut attempts) = (0usize, 0u32);
     while done < bytes {
-        let left = copy(done).min(bytes - done);
-        let now = bytes - left;
-        attempts = if now > done { 0 } else { attempts + 1 };
+        let left = copy(done).min(bytes.saturating_sub(done));
+        let now = bytes.saturating_sub(left);
+        attempts = match now > done {
+            true => 0,
+            false => attempts.saturating_add(1),
+        };
         done = now;
         if left == 0 {
             break;
@@ -58,7 +61,7 @@ fn retry(
             return Err(CopyError::Fault);
         }
         space
-            .fault(address + done as u64, access)
+            .fault(address.saturating_add(done as u64), access)
             .map_err(|_| CopyError::Fault)?;
     }
     Ok(())
@@ -108,7 +111,7 @@ impl<'s> UserReader<'s> {
         let bytes = out.len();
         retry(self.space, start, bytes, Access::Read, |done| {
             let rest = out.get_mut(done..).unwrap_or(&mut []);
-            arch::copy_from_user(rest, start + done as u64)
+            arch::copy_from_user(rest, start.saturating_add(done as u64))
         })
     }
 
@@ -146,7 +149,8 @@ impl<'s> UserReader<'s> {
             .checked_add(offset as u64)
             .ok_or(CopyError::Fault)?;
         retry(self.space, start, bytes, Access::Read, |done| {
-            frame.copy_from_user(at + done, start + done as u64, bytes - done)
+            let from = start.saturating_add(done as u64);
+            frame.copy_from_user(at.saturating_add(done), from, bytes.saturating_sub(done))
         })
     }
 }
@@ -193,7 +197,8 @@ impl<'s> UserWriter<'s> {
             .checked_add(offset as u64)
             .ok_or(CopyError::Fault)?;
         retry(self.space, start, bytes.len(), Access::Write, |done| {
-            arch::copy_to_user(start + done as u64, bytes.get(done..).unwrap_or(&[]))
+            let rest = bytes.get(done..).unwrap_or(&[]);
+            arch::copy_to_user(start.saturating_add(done as u64), rest)
         })
     }
 
@@ -213,7 +218,8 @@ impl<'s> UserWriter<'s> {
             .checked_add(offset as u64)
             .ok_or(CopyError::Fault)?;
         retry(self.space, start, bytes, Access::Write, |done| {
-            frame.copy_to_user(at + done, start + done as u64, bytes - done)
+            let to = start.saturating_add(done as u64);
+            frame.copy_to_user(at.saturating_add(done), to, bytes.saturating_sub(done))
         })
     }
 }

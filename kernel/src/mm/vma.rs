@@ -45,8 +45,8 @@ impl Vma {
         let mut tail = self.clone();
         tail.start = at;
         if let Backing::Memory { first, bytes, .. } = &mut tail.backing {
-            let skipped = at - self.start;
-            *first += skipped / super::PAGE;
+            let skipped = at.saturating_sub(self.start);
+            *first = first.saturating_add(skipped / super::PAGE);
             *bytes = bytes.saturating_sub(skipped);
         }
         tail
@@ -105,7 +105,7 @@ impl VmaList {
     }
 
     fn reserve(&mut self, more: usize) -> Result<(), VmaError> {
-        if self.list.len() + more > MAPPINGS_MAX {
+        if self.list.len().saturating_add(more) > MAPPINGS_MAX {
             return Err(VmaError::TooMany);
         }
         self.list.try_reserve(more).map_err(|_| VmaError::NoMemory)
@@ -158,7 +158,7 @@ impl VmaList {
             {
                 let tail = vma.tail(edge);
                 vma.end = edge;
-                self.list.insert(index + 1, tail);
+                self.list.insert(index.saturating_add(1), tail);
             }
         }
         Ok(())
@@ -167,8 +167,8 @@ impl VmaList {
     /// Removes the mappings inside a range whose ends are edges.
     pub(super) fn remove_whole(&mut self, start: u64, end: u64) {
         let first = self.list.partition_point(|vma| vma.end <= start);
-        let count = self.within(start, end).count();
-        self.list.drain(first..first + count);
+        let last = self.list.partition_point(|vma| vma.start < end);
+        self.list.drain(first.min(last)..last);
     }
 
     /// Removes every mapping in a range.

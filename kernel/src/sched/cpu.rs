@@ -4,6 +4,7 @@ use crate::arch::{self, PENDING_ATTENTION, PENDING_RESCHEDULE};
 use crate::limits::CPUS_MAX;
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{CpuCell, Queue, Ref, SpinLock};
+use crate::word;
 
 use super::thread::{Thread, state};
 use super::timer;
@@ -89,6 +90,11 @@ pub(super) fn queue(cpu: usize) -> &'static SpinLock<CpuQueue> {
     QUEUES.get(cpu).unwrap_or(&QUEUES[0])
 }
 
+/// The number of a CPU as threads remember it.
+pub(super) const fn cpu_number(cpu: usize) -> u32 {
+    word::low_half(cpu as u64)
+}
+
 /// The CPU with the shortest queue, for a new thread.
 pub(super) fn least_loaded() -> u32 {
     let running = RUNNING.load(Ordering::Relaxed);
@@ -96,10 +102,10 @@ pub(super) fn least_loaded() -> u32 {
     if idle != 0 {
         return idle.trailing_zeros();
     }
-    (0..CPUS_MAX as u32)
+    (0..CPUS_MAX)
         .filter(|cpu| running & (1 << cpu) != 0)
-        .min_by_key(|cpu| queue(*cpu as usize).lock().ready.len())
-        .unwrap_or(0)
+        .min_by_key(|cpu| queue(*cpu).lock().ready.len())
+        .map_or(0, cpu_number)
 }
 
 /// Makes a thread that stands in `from` ready; nothing where it stands elsewhere.
@@ -165,7 +171,7 @@ pub(super) fn next_ready(me: usize) -> Option<Ref<Thread>> {
     }
     let running = RUNNING.load(Ordering::Relaxed);
     (1..CPUS_MAX)
-        .map(|distance| (me + distance) % CPUS_MAX)
+        .map(|distance| me.wrapping_add(distance) % CPUS_MAX)
         .filter(|cpu| running & (1 << cpu) != 0)
         .find_map(|cpu| steal(cpu, me))
 }
@@ -173,6 +179,6 @@ pub(super) fn next_ready(me: usize) -> Option<Ref<Thread>> {
 fn steal(from: usize, me: usize) -> Option<Ref<Thread>> {
     let mut queue = queue(from).try_lock()?;
     let thread = queue.ready.pop_if(|thread| !thread.context.is_on_cpu())?;
-    thread.home.store(me as u32, Ordering::Relaxed);
+    thread.home.store(cpu_number(me), Ordering::Relaxed);
     Some(thread)
 }

@@ -8,7 +8,7 @@ use crate::sync::atomic::Ordering;
 use crate::sync::{Parker, set_parker};
 use crate::time::now_ns;
 
-use super::cpu::{CURRENT, IDLE, queue, set_running};
+use super::cpu::{CURRENT, IDLE, cpu_number, queue, set_running};
 use super::thread::{Thread, ThreadError, ThreadStart, state};
 use super::{switch, timer, wait};
 
@@ -31,7 +31,7 @@ extern "C" fn idle(_argument: u64) -> ! {
 
 fn adopt_idle(me: usize, thread: Ref<Thread>) {
     thread.state.store(state::RUNNING, Ordering::Relaxed);
-    thread.home.store(me as u32, Ordering::Relaxed);
+    thread.home.store(cpu_number(me), Ordering::Relaxed);
     thread.context.set_on_cpu();
     arch::set_current(&thread.context);
     {

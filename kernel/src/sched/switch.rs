@@ -6,7 +6,7 @@ use crate::sync::Ref;
 use crate::sync::atomic::Ordering;
 use crate::time::now_ns;
 
-use super::cpu::{COUNTERS, CURRENT, IDLE, next_ready, queue};
+use super::cpu::{COUNTERS, CURRENT, IDLE, cpu_number, next_ready, queue};
 use super::thread::{Thread, claim, state};
 use super::timer;
 
@@ -71,7 +71,7 @@ fn take_over(me: usize, previous: &Ref<Thread>) -> Option<()> {
     }
     next.apply_restart();
     next.state.store(state::RUNNING, Ordering::Release);
-    next.home.store(me as u32, Ordering::Relaxed);
+    next.home.store(cpu_number(me), Ordering::Relaxed);
     if next.is_killed() {
         arch::raise_pending(PENDING_ATTENTION);
     }

@@ -8,7 +8,7 @@ use crate::sync::atomic::Ordering;
 use crate::sync::{AllocError, Parked, Ref, SpinLock};
 use crate::time::{DeadlineHeap, now_ns, ticks_at};
 
-use super::cpu::queue;
+use super::cpu::{cpu_number, queue};
 use super::thread::Thread;
 
 static HEAPS: [SpinLock<DeadlineHeap<Thread>>; CPUS_MAX] =
@@ -44,7 +44,7 @@ pub(super) fn program() {
 /// Gives a thread a deadline on this CPU. Interrupts are masked.
 pub(super) fn insert(deadline: u64, thread: &Ref<Thread>) -> Result<(), AllocError> {
     let me = arch::cpu_id();
-    thread.timer_cpu.store(me as u32, Ordering::Relaxed);
+    thread.timer_cpu.store(cpu_number(me), Ordering::Relaxed);
     let first = {
         let mut heap = heap(me).lock();
         heap.insert(deadline, thread.clone())?;

@@ -127,7 +127,7 @@ impl<T: Linked> Queue<T> {
                 (first, new)
             }
         });
-        self.len += 1;
+        self.len = self.len.saturating_add(1);
         Ok(())
     }
 
@@ -181,7 +181,7 @@ impl<T: Linked> Queue<T> {
                 (Some((first, _)), Some(before), None) => Some((first, before)),
                 (ends, _, _) => ends,
             };
-            self.len -= 1;
+            self.len = self.len.saturating_sub(1);
             element.as_ref().link().queue.store(0, Ordering::Release);
             Ref::from_raw(element)
         }

@@ -82,7 +82,10 @@ impl<T> Ref<T> {
 }
 
 fn layout(value_size: usize) -> Layout {
-    Layout::from_size_align(HEADER + value_size, HEADER).expect("sizes of values are small")
+    HEADER
+        .checked_add(value_size)
+        .and_then(|bytes| Layout::from_size_align(bytes, HEADER).ok())
+        .expect("sizes of values are small")
 }
 
 impl<T: ?Sized> Ref<T> {

@@ -72,11 +72,12 @@ fn read_handles(cx: &Context, address: u64, count: u64) -> Result<Vec<Handle>, E
     const BYTES_MAX: usize = CHANNEL_MESSAGE_HANDLES_MAX * size_of::<Handle>();
     let len = count.saturating_mul(size_of::<Handle>() as u64);
     let bytes = cx.reader(address, len)?.to_vec(BYTES_MAX)?;
+    let values = bytes.chunks_exact(size_of::<Handle>());
     let mut handles = Vec::new();
     handles
-        .try_reserve_exact(count as usize)
+        .try_reserve_exact(values.len())
         .map_err(|_| Error::NoMemory)?;
-    for value in bytes.chunks_exact(size_of::<Handle>()) {
+    for value in values {
         handles.push(Handle::read_from_bytes(value).map_err(|_| Error::InvalidArgument)?);
     }
     Ok(handles)
@@ -160,14 +161,14 @@ fn hand_over(
         }
     };
     let mut values = [Handle::NONE; CHANNEL_MESSAGE_HANDLES_MAX];
-    let mut given = 0;
+    let mut given = 0usize;
     while let Some(capability) = message.handles.pop() {
         match cx.process.handles().add(capability) {
             Ok(handle) => {
                 if let Some(place) = values.get_mut(given) {
                     *place = handle;
                 }
-                given += 1;
+                given = given.saturating_add(1);
             }
             Err(error) => {
                 let result = table_error(&error);

@@ -59,16 +59,17 @@ pub(super) fn handle_info(cx: &Context, [handle, info, ..]: Args) -> Outcome {
 
 /// Rows gathered at a time, away from the table's lock.
 const LIST_BATCH: usize = 32;
+const ROW_BYTES: usize = size_of::<HandleInfo>();
 
 pub(super) fn handle_list(cx: &Context, [process, rows, bytes, ..]: Args) -> Outcome {
     let list = || {
         let process = cx.get::<Process>(process, Rights::INSPECT)?;
         let out = cx.writer(rows, bytes)?;
-        let room = out.len() / size_of::<HandleInfo>();
+        let room = out.len() / ROW_BYTES;
         let mut sent = 0;
         loop {
             let mut batch = [HandleInfo::default(); LIST_BATCH];
-            let (mut seen, mut count) = (0, 0);
+            let (mut seen, mut count) = (0usize, 0usize);
             process.handles().for_each(|handle, kind, object, rights| {
                 if seen >= sent
                     && let Some(place) = batch.get_mut(count)
@@ -79,13 +80,13 @@ pub(super) fn handle_list(cx: &Context, [process, rows, bytes, ..]: Args) -> Out
                         kind: kind as u32,
                         rights: rights.bits(),
                     };
-                    count += 1;
+                    count = count.saturating_add(1);
                 }
-                seen += 1;
+                seen = seen.saturating_add(1);
             });
             let fits = count.min(room.saturating_sub(sent));
             let bytes = batch.get(..fits).unwrap_or(&[]).as_bytes();
-            out.copy_from(sent.saturating_mul(size_of::<HandleInfo>()), bytes)?;
+            out.copy_from(sent.saturating_mul(ROW_BYTES), bytes)?;
             sent = sent.saturating_add(count);
             if count < LIST_BATCH {
                 return Ok(Outcome::value(seen as u64));

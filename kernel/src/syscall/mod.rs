@@ -88,7 +88,7 @@ const fn is_short(number: usize) -> bool {
         if short == number {
             return true;
         }
-        index += 1;
+        index = index.saturating_add(1);
     }
     false
 }

@@ -9,6 +9,7 @@ use zerocopy::FromBytes;
 use crate::cap::Capability;
 use crate::fs::vfs::File;
 use crate::process::{Exit, GivenHandle, Process, SpawnRequest, spawn};
+use crate::word;
 
 use super::Args;
 use super::context::{Context, Outcome};
@@ -67,10 +68,11 @@ fn read_handles(cx: &Context, address: u64, count: u64) -> Result<Vec<SpawnHandl
     const BYTES_MAX: usize = SPAWN_HANDLES_MAX * size_of::<SpawnHandle>();
     let len = count.saturating_mul(size_of::<SpawnHandle>() as u64);
     let bytes = cx.reader(address, len)?.to_vec(BYTES_MAX)?;
+    let values = bytes.chunks_exact(size_of::<SpawnHandle>());
     let mut rows = Vec::new();
-    rows.try_reserve_exact(count as usize)
+    rows.try_reserve_exact(values.len())
         .map_err(|_| Error::NoMemory)?;
-    for row in bytes.chunks_exact(size_of::<SpawnHandle>()) {
+    for row in values {
         rows.push(SpawnHandle::read_from_bytes(row).map_err(|_| Error::InvalidArgument)?);
     }
     Ok(rows)
@@ -95,7 +97,7 @@ fn check_handles(cx: &Context, wanted: &[SpawnHandle]) -> Result<(), Error> {
             return Err(Error::InvalidArgument);
         }
         let again = |other: &SpawnHandle| other.handle == row.handle;
-        if row.moved == 1 && wanted.iter().skip(index + 1).any(again) {
+        if row.moved == 1 && wanted.iter().skip(index.saturating_add(1)).any(again) {
             return Err(Error::InvalidArgument);
         }
     }
@@ -134,15 +136,20 @@ fn take_one(cx: &Context, handle: Handle, mask: Rights, moved: bool) -> Result<C
     })?
 }
 
+/// An exit code is the low half of the register.
+fn exit_code(register: u64) -> i32 {
+    word::low_half(register).cast_signed()
+}
+
 pub(super) fn process_exit(cx: &Context, [code, ..]: Args) -> Outcome {
-    cx.process.end(Exit::Code(code as i32));
+    cx.process.end(Exit::Code(exit_code(code)));
     Outcome::OK
 }
 
 pub(super) fn process_kill(cx: &Context, [process, code, ..]: Args) -> Outcome {
     match cx.get::<Process>(process, Rights::MANAGE) {
         Ok(process) => {
-            process.end(Exit::Killed(code as i32));
+            process.end(Exit::Killed(exit_code(code)));
             Outcome::OK
         }
         Err(error) => error.into(),

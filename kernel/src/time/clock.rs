@@ -16,7 +16,12 @@ const NS_PER_SECOND: u64 = 1_000_000_000;
 
 impl Scale {
     fn new(start: u64, hz: u64) -> Scale {
-        let ratio = |a: u64, b: u64| ((u128::from(a) << 32) / u128::from(b.max(1))) as u64;
+        let ratio = |a: u64, b: u64| {
+            let quotient = (u128::from(a) << 32).checked_div(u128::from(b));
+            quotient
+                .and_then(|ratio| u64::try_from(ratio).ok())
+                .unwrap_or(u64::MAX)
+        };
         Scale {
             start,
             ns_per_tick: ratio(NS_PER_SECOND, hz),
@@ -26,17 +31,22 @@ impl Scale {
     }
 
     fn ns(&self, ticks: u64) -> u64 {
-        let since = u128::from(ticks.saturating_sub(self.start));
-        u64::try_from((since * u128::from(self.ns_per_tick)) >> 32).unwrap_or(u64::MAX)
+        let since = ticks.saturating_sub(self.start);
+        u64::try_from(product(since, self.ns_per_tick) >> 32).unwrap_or(u64::MAX)
     }
 
     fn ticks(&self, ns: u64) -> u64 {
         // One tick later rather than one too early.
-        let since = ((u128::from(ns) * u128::from(self.ticks_per_ns)) >> 32) + 1;
+        let since = (product(ns, self.ticks_per_ns) >> 32).saturating_add(1);
         u64::try_from(since)
             .unwrap_or(u64::MAX)
             .saturating_add(self.start)
     }
+}
+
+/// Two numbers of 64 bits have a product of 128, so nothing is lost.
+fn product(a: u64, b: u64) -> u128 {
+    u128::from(a).wrapping_mul(u128::from(b))
 }
 
 static SCALE: Once<Scale> = Once::new();

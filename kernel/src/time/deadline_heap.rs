@@ -112,8 +112,8 @@ impl<T: Timed> DeadlineHeap<T> {
     }
 
     fn rise(&mut self, mut index: usize) {
-        while index > 0 {
-            let parent = (index - 1) / 2;
+        while let Some(before) = index.checked_sub(1) {
+            let parent = before / 2;
             if self.deadline(parent) <= self.deadline(index) {
                 return;
             }
@@ -125,7 +125,8 @@ impl<T: Timed> DeadlineHeap<T> {
     fn sink(&mut self, mut index: usize) {
         loop {
             let mut least = index;
-            for child in [index * 2 + 1, index * 2 + 2] {
+            let first = index.saturating_mul(2).saturating_add(1);
+            for child in [first, first.saturating_add(1)] {
                 if let (Some(child_at), Some(least_at)) =
                     (self.deadline(child), self.deadline(least))
                     && child_at < least_at

@@ -105,7 +105,7 @@ pub fn start_cpu(start: &CpuStart) -> Result<(), StartError> {
     };
     // The new CPU reads the block after this function returned: it lies at the
     // bottom of its emergency stack, which nobody else uses until then.
-    let place = start.emergency_top - 4096;
+    let place = start.emergency_top.saturating_sub(4096);
     // SAFETY: the emergency stack is mapped, larger than 4096 bytes, aligned to 16,
     // and not in use before the CPU runs.
     unsafe { (place as *mut SecondaryArguments).write(arguments) };

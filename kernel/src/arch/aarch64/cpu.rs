@@ -10,6 +10,7 @@ use aarch64_cpu::registers::{
 
 use crate::arch::Context;
 use crate::limits::{CPUS_MAX, KERNEL_STACK_BYTES};
+use crate::word;
 
 // The bit that vectors.S tests.
 const _: () = assert!(KERNEL_STACK_BYTES == 1 << 15);
@@ -73,14 +74,17 @@ fn local() -> &'static CpuLocal {
 }
 
 pub(super) fn init_boot_cpu() {
-    let top = &raw mut BOOT_EMERGENCY as u64 + EMERGENCY_BYTES as u64;
+    let bottom = &raw mut BOOT_EMERGENCY as u64;
+    let top = bottom.saturating_add(EMERGENCY_BYTES as u64);
     BOOT_CPU_LOCAL.emergency_top.store(top, Ordering::Relaxed);
     init_features();
 }
 
 pub(super) fn install_cpu_local(cpu: usize, emergency_top: u64) -> &'static CpuLocal {
     let local = locals(cpu);
-    local.id.store(cpu as u32, Ordering::Relaxed);
+    local
+        .id
+        .store(word::low_half(cpu as u64), Ordering::Relaxed);
     local.emergency_top.store(emergency_top, Ordering::Relaxed);
     local.syscalls.store(
         BOOT_CPU_LOCAL.syscalls.load(Ordering::Relaxed),

@@ -61,7 +61,8 @@ fn report(frame: &KernelFrame, what: &'static str, syndrome: u64, address: u64, 
 }
 
 fn sp_of(frame: &KernelFrame) -> u64 {
-    core::ptr::from_ref(frame) as u64 + size_of::<KernelFrame>() as u64
+    // The frame lies at the top of what was in use.
+    core::ptr::from_ref(frame).wrapping_add(1) as u64
 }
 
 #[unsafe(no_mangle)]

@@ -128,8 +128,8 @@ fn enable_cpu_interface() {
 fn int_id(number: u32) -> IntId {
     match number {
         0..16 => IntId::sgi(number),
-        16..32 => IntId::ppi(number - 16),
-        _ => IntId::spi(number - 32),
+        16..32 => IntId::ppi(number.saturating_sub(16)),
+        _ => IntId::spi(number.saturating_sub(32)),
     }
 }
 
@@ -158,7 +158,8 @@ pub fn enable_line(number: u32, edge: bool) {
             gic.set_trigger(int_id(number), trigger);
             gic.set_interrupt_priority(int_id(number), PRIORITY);
             // GICD_ITARGETSR (GICv2 architecture, 4.3.12): one byte for each interrupt.
-            let target = *distributor + 0x800 + u64::from(number);
+            let targets = distributor.saturating_add(0x800);
+            let target = targets.saturating_add(u64::from(number));
             // SAFETY: inside the mapped distributor; byte accesses are allowed there.
             unsafe { (target as *mut u8).write_volatile(1) };
             let _ = gic.enable_interrupt(int_id(number), true);
@@ -178,7 +179,7 @@ pub fn enable_line(number: u32, edge: bool) {
 /// Makes another CPU look at its pending bits.
 pub fn send_ipi(cpu: usize) {
     let affinity = AFFINITIES[cpu].load(Ordering::Relaxed);
-    let byte = |shift: u32| (affinity >> shift) as u8;
+    let byte = |shift: u32| ((affinity >> shift) & 0xff) as u8;
     match gic_version() {
         3 => {
             let target = gicv3::SgiTarget::List {
@@ -196,9 +197,10 @@ pub fn send_ipi(cpu: usize) {
         2 => with_gic(|gic| {
             if let Gic::V2 { distributor, .. } = gic {
                 // GICD_SGIR (4.3.15): target list, group 0.
-                let value = (1u32 << (16 + cpu)) | WAKE_SGI;
+                let value = (0x1_0000u32 << cpu) | WAKE_SGI;
+                let register = distributor.saturating_add(0xf00);
                 // SAFETY: inside the mapped distributor.
-                unsafe { ((*distributor + 0xf00) as *mut u32).write_volatile(value) };
+                unsafe { (register as *mut u32).write_volatile(value) };
             }
         }),
         _ => {}

@@ -9,6 +9,7 @@ use aarch64_cpu::registers::{ReadWriteable, SCTLR_EL1, TTBR0_EL1, TTBR1_EL1, Wri
 use crate::arch::{
     Descriptor, IMAGE_BASE, KERNEL_STACKS_BASE, MemoryType, PHYS_MAP_BASE, PageFlags,
 };
+use crate::word;
 
 static IMAGE_PHYS: AtomicU64 = AtomicU64::new(0);
 static KERNEL_TABLE: AtomicU64 = AtomicU64::new(0);
@@ -20,6 +21,7 @@ pub(super) fn set_image(image: u64) {
 
 /// Where a physical address is seen by the kernel.
 pub const fn phys_to_virt(address: u64) -> *mut u8 {
+    // Wraps for nothing that is an address of memory: those have 48 bits at most.
     address.wrapping_add(PHYS_MAP_BASE) as *mut u8
 }
 
@@ -29,11 +31,12 @@ pub fn virt_to_phys(pointer: *const u8) -> u64 {
         (pointer as u64) < KERNEL_STACKS_BASE,
         "not in the physical map"
     );
-    pointer as u64 - PHYS_MAP_BASE
+    (pointer as u64).wrapping_sub(PHYS_MAP_BASE)
 }
 
 pub(super) fn image_to_phys(address: u64) -> u64 {
-    address - IMAGE_BASE + IMAGE_PHYS.load(Ordering::Relaxed)
+    let offset = address.wrapping_sub(IMAGE_BASE);
+    offset.wrapping_add(IMAGE_PHYS.load(Ordering::Relaxed))
 }
 
 /// The physical address behind any mapped kernel address, by the MMU's own walk.
@@ -91,13 +94,15 @@ pub fn image_tail() -> &'static [u8] {
     const TAIL_BYTES_MAX: u64 = 16 << 20;
     let image = image_layout();
     // SAFETY: the header is part of the image, which is mapped.
-    let size = unsafe { ((image.start + SIZE) as *const u64).read() };
-    let own = image.end - image.start;
-    if size <= own || size - own > TAIL_BYTES_MAX {
+    let size = unsafe { (image.start.saturating_add(SIZE) as *const u64).read() };
+    let own = image.end.saturating_sub(image.start);
+    let tail = size.saturating_sub(own);
+    if tail == 0 || tail > TAIL_BYTES_MAX {
         return &[];
     }
+    let place = phys_to_virt(image.phys.saturating_add(own));
     // SAFETY: the boot loader has put that many bytes there; start-up keeps them reserved.
-    unsafe { core::slice::from_raw_parts(phys_to_virt(image.phys + own), (size - own) as usize) }
+    unsafe { core::slice::from_raw_parts(place, word::index(tail)) }
 }
 
 /// Adds all memory to the physical map of the boot tables, a GiB at a time, so that the
@@ -108,10 +113,11 @@ pub fn extend_boot_map(start: u64, end: u64) {
     }
     const GIB: u64 = 1 << 30;
     for block in (start / GIB)..end.div_ceil(GIB).min(512) {
-        let entry = Descriptor::block(block * GIB, MemoryType::Normal, PageFlags::WRITE);
+        let address = block.saturating_mul(GIB);
+        let entry = Descriptor::block(address, MemoryType::Normal, PageFlags::WRITE);
         // SAFETY: the boot table is in .bss; entries are written whole, and an entry that
         // is there already maps the same block the same way.
-        unsafe { boot_l1_phys[block as usize].store(entry.0, Ordering::Relaxed) };
+        unsafe { boot_l1_phys[word::index(block)].store(entry.0, Ordering::Relaxed) };
     }
     publish_tables();
 }
@@ -200,11 +206,10 @@ pub fn flush_page(asid: u16, address: u64) {
 
 /// Writes cached bytes back, for a reader that has its caches off.
 pub(super) fn clean_to_memory(start: u64, bytes: usize) {
-    let mut line = start & !63;
-    while line < start + bytes as u64 {
+    let end = start.saturating_add(bytes as u64);
+    for line in (start & !63..end).step_by(64) {
         // SAFETY: the range is mapped; cleaning changes no contents.
         unsafe { asm!("dc cvac, {}", in(reg) line, options(nostack, preserves_flags)) };
-        line += 64;
     }
     dsb(SY);
 }

@@ -69,8 +69,9 @@ pub fn semihosting_exit(code: u32) -> ! {
 
 /// Writes text to the semihosting console; only where semihosting is available.
 pub fn semihosting_write(text: &str) {
-    let mut buffer = [0u8; 256];
-    for piece in text.as_bytes().chunks(buffer.len() - 1) {
+    const PIECE_BYTES: usize = 255;
+    let mut buffer = [0u8; PIECE_BYTES + 1];
+    for piece in text.as_bytes().chunks(PIECE_BYTES) {
         buffer[..piece.len()].copy_from_slice(piece);
         buffer[piece.len()] = 0;
         semihosting(operation::WRITE0, buffer.as_ptr() as u64);

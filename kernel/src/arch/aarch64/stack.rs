@@ -15,17 +15,17 @@ pub fn backtrace(start: u64, visit: &mut dyn FnMut(u64)) {
         unsafe { asm!("mov {}, x29", out(reg) frame, options(nomem, nostack)) };
     }
     for _ in 0..DEPTH_MAX {
-        if frame < KERNEL || !frame.is_multiple_of(8) || !is_mapped(frame) || !is_mapped(frame + 8)
-        {
+        let second = frame.saturating_add(8);
+        if frame < KERNEL || !frame.is_multiple_of(8) || !is_mapped(frame) || !is_mapped(second) {
             return;
         }
         // SAFETY: both words were just found to be mapped and are aligned.
-        let (next, pc) = unsafe { (*(frame as *const u64), *((frame + 8) as *const u64)) };
+        let (next, pc) = unsafe { (*(frame as *const u64), *(second as *const u64)) };
         if pc == 0 {
             return;
         }
         visit(pc);
-        if next != 0 && next <= frame && frame - next > (1 << 20) {
+        if next != 0 && frame.saturating_sub(next) > (1 << 20) {
             return;
         }
         frame = next;

@@ -39,7 +39,7 @@ pub fn prepare_kernel_thread(context: &Context, entry: extern "C" fn(u64) -> !, 
     /// Callee-saved registers in the order of context_switch.
     const FRAME_WORDS: usize = 12;
     let top = context.stack_top.load(Ordering::Relaxed);
-    let frame = (top - (FRAME_WORDS * 8) as u64) as *mut [u64; FRAME_WORDS];
+    let frame = (top as *mut [u64; FRAME_WORDS]).wrapping_sub(1);
     let mut words = [0; FRAME_WORDS];
     words[0] = entry as usize as u64;
     words[1] = argument;

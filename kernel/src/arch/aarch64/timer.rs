@@ -23,7 +23,8 @@ pub fn counter_hz() -> u64 {
 /// Sets this CPU's alarm to go off when the counter reaches `ticks`.
 pub fn arm_timer(ticks: u64) {
     CNTV_CVAL_EL0.set(ticks);
-    CNTV_CTL_EL0.write(CNTV_CTL_EL0::ENABLE::SET + CNTV_CTL_EL0::IMASK::CLEAR);
+    // Every other bit is cleared, the mask among them.
+    CNTV_CTL_EL0.write(CNTV_CTL_EL0::ENABLE::SET);
     isb(SY);
 }
 

@@ -1,7 +1,8 @@
 //! Physical memory as one allocation; tables are built but never walked.
 
-use super::std;
+use crate::word;
 
+use super::std;
 use super::std::sync::OnceLock;
 use super::std::vec::Vec;
 
@@ -21,13 +22,17 @@ fn memory() -> usize {
 
 /// Where a physical address is.
 pub fn phys_to_virt(address: u64) -> *mut u8 {
-    assert!((MEMORY_START..MEMORY_START + MEMORY_BYTES as u64).contains(&address));
-    (memory() + (address - MEMORY_START) as usize) as *mut u8
+    let offset = address.checked_sub(MEMORY_START).map(word::index);
+    let inside = offset.filter(|offset| *offset < MEMORY_BYTES);
+    memory().saturating_add(inside.expect("an address of the pretended memory")) as *mut u8
 }
 
 /// The physical address of a place in the pretended memory.
 pub fn virt_to_phys(pointer: *const u8) -> u64 {
-    (pointer as usize - memory()) as u64 + MEMORY_START
+    (pointer as usize)
+        .checked_sub(memory())
+        .and_then(|offset| MEMORY_START.checked_add(offset as u64))
+        .expect("a place in the pretended memory")
 }
 
 /// As on the machine.

@@ -14,7 +14,7 @@ pub fn reboot() -> ! {
 
 /// Ends the program with a code.
 pub fn semihosting_exit(code: u32) -> ! {
-    std::process::exit(code as i32)
+    std::process::exit(code.cast_signed())
 }
 
 /// Writes to the program's error output.

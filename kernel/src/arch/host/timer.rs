@@ -7,7 +7,8 @@ static START: OnceLock<Instant> = OnceLock::new();
 
 /// Nanoseconds since first use.
 pub fn counter() -> u64 {
-    START.get_or_init(Instant::now).elapsed().as_nanos() as u64
+    let elapsed = START.get_or_init(Instant::now).elapsed().as_nanos();
+    u64::try_from(elapsed).unwrap_or(u64::MAX)
 }
 
 /// One tick is one nanosecond.

@@ -117,7 +117,7 @@ impl LineInput {
             self.ends = self.ends.checked_sub(1)?;
             return Some(0);
         }
-        let mut count = 0;
+        let mut count = 0usize;
         for place in out.iter_mut() {
             if self.ready == 0 {
                 break;
@@ -125,7 +125,7 @@ impl LineInput {
             let Some(byte) = self.ring.pop() else { break };
             self.ready = self.ready.saturating_sub(1);
             *place = byte;
-            count += 1;
+            count = count.saturating_add(1);
             if byte == b'\n' && mode.contains(TerminalMode::CANONICAL) {
                 break;
             }

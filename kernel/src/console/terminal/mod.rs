@@ -174,12 +174,12 @@ impl Terminal {
         while !rest.is_empty() {
             let taken = self.writers.wait_until(abi::NEVER, || {
                 let mut output = self.output.lock();
-                let mut taken = 0;
+                let mut taken = 0usize;
                 for byte in rest {
                     if !put(&mut output, *byte, mode) {
                         break;
                     }
-                    taken += 1;
+                    taken = taken.saturating_add(1);
                 }
                 drop(output);
                 self.push_output();

@@ -177,7 +177,7 @@ impl VirtioBlk {
             Request::Discard { .. } => return Some(Err(Error::Unsupported)),
         };
         let number = state.next_number;
-        state.next_number += 1;
+        state.next_number = number.wrapping_add(1);
         if kind == TYPE_FLUSH && !self.flush {
             // A device without this feature has no volatile cache (5.2.6.2).
             state.done.push((number, Ok(Completion::default())));
@@ -244,7 +244,7 @@ impl State {
                 unsafe { self.queue.pop_used(token, inputs, outputs) }
             });
             let expected = if kind == TYPE_IN {
-                entry.buffer.len() + 1
+                entry.buffer.len().saturating_add(1)
             } else {
                 1
             };

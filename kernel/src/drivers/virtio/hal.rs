@@ -14,7 +14,10 @@ use crate::arch::{phys_to_virt, virt_to_phys};
 pub(super) struct KernelHal;
 
 fn layout(pages: usize) -> Layout {
-    Layout::from_size_align(pages * PAGE_SIZE, PAGE_SIZE).expect("queues are a few pages")
+    let bytes = pages.checked_mul(PAGE_SIZE);
+    bytes
+        .and_then(|bytes| Layout::from_size_align(bytes, PAGE_SIZE).ok())
+        .expect("queues are a few pages")
 }
 
 // SAFETY: blocks come from the kernel heap: page aligned, zeroed, nobody else's until

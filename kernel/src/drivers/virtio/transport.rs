@@ -5,6 +5,8 @@ use core::ptr::NonNull;
 use virtio_drivers::transport::mmio::{MmioTransport, VirtIOHeader};
 use virtio_drivers::transport::{DeviceType, Transport};
 
+use crate::word;
+
 /// What a slot holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VirtioKind {
@@ -44,5 +46,5 @@ pub(super) fn open(base: u64, bytes: u64) -> Option<MmioTransport<'static>> {
     let header = NonNull::new(base as *mut VirtIOHeader)?;
     // SAFETY: the registers are mapped for ever as device memory, `bytes` of them.
     // Looking at a slot and then driving it happens in this order on one CPU.
-    unsafe { MmioTransport::new(header, bytes as usize) }.ok()
+    unsafe { MmioTransport::new(header, word::index(bytes)) }.ok()
 }

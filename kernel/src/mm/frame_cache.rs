@@ -12,7 +12,8 @@ use crate::arch::{cpu_id, irq_restore, irq_save};
 use crate::limits::CPUS_MAX;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use super::frame::{PURPOSES, Purpose, give_to_pool, pool_is_low, take_from_pool};
+use super::frame::{PURPOSES, Purpose};
+use super::frame_pool::{give_to_pool, pool_is_low, take_from_pool};
 
 /// Most pages in one cache.
 const CAPACITY: usize = 64;

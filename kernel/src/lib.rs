@@ -28,13 +28,6 @@ pub mod cap;
 pub mod console;
 pub mod drivers;
 pub mod entropy;
-#[allow(
-    clippy::arithmetic_side_effects,
-    clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
-    clippy::cast_sign_loss,
-    reason = "not gone through yet"
-)]
 pub mod fs;
 pub mod init;
 pub mod ipc;

@@ -26,6 +26,21 @@ pub const fn low_quarter(value: u64) -> u16 {
     (value & 0xffff) as u16
 }
 
+/// A count in 32 bits; the largest number for one that has more.
+pub fn count32(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// A count in 16 bits; the largest number for one that has more.
+pub fn count16(count: usize) -> u16 {
+    u16::try_from(count).unwrap_or(u16::MAX)
+}
+
+/// A count in 8 bits; the largest number for one that has more.
+pub fn count8(count: usize) -> u8 {
+    u8::try_from(count).unwrap_or(u8::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,5 +51,12 @@ mod tests {
         assert_eq!(index(value) as u64, value);
         assert_eq!(low_half(value), 0x7654_3210);
         assert_eq!(low_quarter(value), 0x3210);
+    }
+
+    #[test]
+    fn counts_that_do_not_fit_are_the_largest() {
+        assert_eq!((count8(255), count8(256)), (255, 255));
+        assert_eq!((count16(0xfffe), count16(0x1_0000)), (0xfffe, 0xffff));
+        assert_eq!((count32(7), count32(usize::MAX)), (7, u32::MAX));
     }
 }

@@ -6,7 +6,7 @@ use abi::process::{FaultKind, PROCESS_NAME_MAX, ProcessInfo, ProcessState, RC_FA
 use abi::{ObjectKind, Signals};
 
 use crate::account::{Account, Charge, OpenAccount, Resource};
-use crate::arch::UserFrame;
+use crate::arch::{Access, UserFrame};
 use crate::cap::{HandleTable, KernelObject, ObjectBase};
 use crate::entropy::random_u64;
 use crate::mm::{AddressSpace, MapError};
@@ -292,6 +292,10 @@ impl Process {
 impl Owner for Process {
     fn translation(&self) -> u64 {
         self.space.translation()
+    }
+
+    fn mend_fault(&self, address: u64, access: Access) -> bool {
+        self.space.fault_at_hand(address, access)
     }
 
     fn charge_time(&self, ns: u64) {

@@ -1,6 +1,6 @@
 //! Giving the CPU from one thread to another.
 
-use crate::arch::{self, PENDING_ATTENTION, PENDING_RESCHEDULE};
+use crate::arch::{self, Access, PENDING_ATTENTION, PENDING_RESCHEDULE};
 use crate::limits::SLICE_NS;
 use crate::sync::Ref;
 use crate::sync::atomic::Ordering;
@@ -228,6 +228,17 @@ pub fn handle_user_pending() {
         requeue(arch::cpu_id(), &thread);
         leave(thread);
     }
+}
+
+/// Mends a page fault of the running thread's program if that needs no sleep.
+///
+/// Called with interrupts masked.
+pub fn mend_fault(address: u64, access: Access) -> bool {
+    CURRENT.with(|thread| {
+        thread
+            .and_then(|thread| thread.owner())
+            .is_some_and(|owner| owner.mend_fault(address, access))
+    })
 }
 
 /// Another CPU wants attention.

@@ -4,7 +4,7 @@ use core::any::Any;
 
 use abi::Error;
 
-use crate::arch::{self, Context, UserFrame};
+use crate::arch::{self, Access, Context, UserFrame};
 use crate::mm::KernelStack;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use crate::sync::{Link, Linked, Parked, Ref, SpinLock};
@@ -17,6 +17,9 @@ use super::wait::WaitTarget;
 pub trait Owner: Any + Send + Sync {
     /// Page table register value of its address space.
     fn translation(&self) -> u64;
+
+    /// Mends a page fault of one of its threads if that needs no sleep.
+    fn mend_fault(&self, address: u64, access: Access) -> bool;
 
     /// Counts CPU time and one turn on a CPU.
     fn charge_time(&self, ns: u64);

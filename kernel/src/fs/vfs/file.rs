@@ -25,7 +25,7 @@ pub struct File {
 fn page_part(offset: u64, done: usize, bytes: usize) -> (u64, usize, usize) {
     let at = offset.saturating_add(done as u64);
     let within = (at % PAGE) as usize;
-    let room = (PAGE as usize).saturating_sub(within);
+    let room = abi::PAGE_SIZE.saturating_sub(within);
     (at / PAGE, within, room.min(bytes.saturating_sub(done)))
 }
 

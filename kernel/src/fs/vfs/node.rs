@@ -8,6 +8,7 @@ use crate::fs::viperfs::{self, Kind};
 use crate::mm::{Frame, MemoryPages, PAGE, PageSource, SourceError};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Mutex, Ref};
+use crate::word;
 
 use super::error::Error;
 use super::volume::MountedVolume;
@@ -227,7 +228,7 @@ impl Node {
         let mut from = 0;
         loop {
             let mut run = Vec::new();
-            run.try_reserve_exact(WRITE_RUN_PAGES * PAGE as usize)
+            run.try_reserve_exact(WRITE_RUN_PAGES * abi::PAGE_SIZE)
                 .map_err(|_| Error::NoMemory)?;
             let Some((first, pages)) = self.take_run(from, limit, &mut run) else {
                 return Ok(());
@@ -235,7 +236,7 @@ impl Node {
             from = first.saturating_add(pages);
             let offset = first.saturating_mul(PAGE);
             let size = self.size().min(limit);
-            let bytes = size.saturating_sub(offset).min(run.len() as u64) as usize;
+            let bytes = word::index(size.saturating_sub(offset).min(run.len() as u64));
             run.truncate(bytes);
             let now = MountedVolume::now();
             let result = self.write_run(offset, &run, now);
@@ -272,14 +273,14 @@ impl Node {
         let last = limit.div_ceil(PAGE);
         let (first, frame) = self.pages.take_dirty_below(from, last)?;
         let mut next = Some(frame);
-        let mut pages = 0;
+        let mut pages = 0u64;
         while let Some(frame) = next {
             let start = run.len();
-            run.resize(start.saturating_add(PAGE as usize), 0);
+            run.resize(start.saturating_add(abi::PAGE_SIZE), 0);
             if let Some(room) = run.get_mut(start..) {
                 frame.read(0, room);
             }
-            pages += 1;
+            pages = pages.saturating_add(1);
             let following = first.saturating_add(pages);
             next = (pages < WRITE_RUN_PAGES as u64 && following < last)
                 .then(|| self.pages.take_dirty_page(following))

@@ -11,6 +11,7 @@ use crate::mm::{self, PAGE};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, Ref, SpinLock};
 use crate::time::wall_ns;
+use crate::word;
 
 use super::error::Error;
 use super::node::Node;
@@ -251,7 +252,7 @@ impl MountedVolume {
         let free = self.free.load(Ordering::Relaxed);
         // A page takes its block and a share of the trees above it.
         let needed = dirty.saturating_mul(PAGE).saturating_mul(5) / 4;
-        if dirty as usize >= DIRTY_PAGES_MAX || needed > free {
+        if word::index(dirty) >= DIRTY_PAGES_MAX || needed > free {
             self.write_back()?;
             if self.free.load(Ordering::Relaxed) < PAGE.saturating_mul(8) {
                 self.sync()?;
@@ -346,7 +347,7 @@ fn reclaim_pages() -> u64 {
             };
             let Some(node) = next else { break };
             ino = node.ino();
-            pages += node.pages().drop_clean();
+            pages = pages.saturating_add(node.pages().drop_clean());
             // If the list let the node go meanwhile, this is the last reference, and its
             // release takes the engine's lock, which the caller may hold.
             volume.keep_for_later(node);

@@ -26,6 +26,7 @@ use super::layout::{BLOCK_BYTES, ItemKind, Key, owner};
 use super::store::Store;
 use super::volume::Volume;
 use crate::block::BlockDevice;
+use crate::word;
 
 impl<D: BlockDevice> Volume<D> {
     /// Commits the running transaction; a failure turns the volume read-only.
@@ -54,8 +55,9 @@ impl<D: BlockDevice> Volume<D> {
         self.write_superblocks()?;
         self.store.cache.clean();
         self.store.space.committed();
-        self.store.generation += 1;
-        self.store.statistics.commits += 1;
+        self.store.generation = self.store.generation.saturating_add(1);
+        let statistics = &mut self.store.statistics;
+        statistics.commits = statistics.commits.saturating_add(1);
         self.changed = false;
         Ok(())
     }
@@ -158,7 +160,7 @@ impl<D: BlockDevice> Store<D> {
     /// Starts to write a superblock at a place, into the slot of its generation.
     pub(super) fn write_superblock(&mut self, superblock: &Superblock, place: usize) -> Result<()> {
         let mut copy = *superblock;
-        copy.place = place as u8;
+        copy.place = word::count8(place);
         let block = self.geometry.superblock(place, superblock.generation.get());
         self.disk.write(block, copy.encode())
     }
@@ -170,10 +172,11 @@ impl<D: BlockDevice> Store<D> {
             let addr0 = cached.pointer.addr0.get();
             writes.extend(cached.pointer.addresses().map(|address| (address, addr0)));
         }
-        self.statistics.node_writes += self.cache.dirty_nodes() as u64;
+        let nodes = self.cache.dirty_nodes() as u64;
+        self.statistics.node_writes = self.statistics.node_writes.saturating_add(nodes);
         writes.sort_unstable();
         let node_blocks = u64::from(self.geometry.node_blocks());
-        let transfer = self.disk.transfer_blocks() * BLOCK_BYTES;
+        let transfer = self.disk.transfer_blocks().saturating_mul(BLOCK_BYTES);
         let mut start = 0;
         let mut end = 0;
         let mut buffer: Vec<u8> = Vec::new();
@@ -183,7 +186,8 @@ impl<D: BlockDevice> Store<D> {
                 continue;
             };
             let bytes = cached.node.bytes();
-            let follows = address == end && buffer.len() + bytes.len() <= transfer;
+            let joined = buffer.len().saturating_add(bytes.len());
+            let follows = address == end && joined <= transfer;
             if !buffer.is_empty() && !follows {
                 self.disk.write(start, core::mem::take(&mut buffer))?;
             }
@@ -191,7 +195,7 @@ impl<D: BlockDevice> Store<D> {
                 start = address;
             }
             buffer.extend_from_slice(bytes);
-            end = address + node_blocks;
+            end = address.saturating_add(node_blocks);
         }
         if buffer.is_empty() {
             Ok(())

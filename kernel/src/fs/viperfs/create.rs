@@ -11,7 +11,7 @@ use super::commit::{group_key, pristine_item};
 use super::disk::Disk;
 use super::error::{Error, Result};
 use super::layout::checksum::XXH64;
-use super::layout::geometry::{GROUP_BLOCKS, PLACES, SLOTS};
+use super::layout::geometry::{GROUP_BITS, PLACES, SLOTS};
 use super::layout::inode::{DiskTime, InodeItem, Kind};
 use super::layout::superblock::{FOLD_VERSION, MAGIC, Superblock, VERSION};
 use super::layout::{BLOCK_BYTES, Geometry, ItemKind, Key, NodePointer, ROOT_INO, owner};
@@ -22,6 +22,7 @@ use super::space::{Group, KEEP_GENERATIONS, Space};
 use super::store::{Statistics, Store};
 use super::volume::Volume;
 use crate::block::BlockDevice;
+use crate::word;
 
 /// Longest label in bytes.
 pub const LABEL_BYTES_MAX: usize = 32;
@@ -141,8 +142,8 @@ fn empty<D: BlockDevice>(
     options: &FormatOptions<'_>,
 ) -> Volume<D> {
     let usable = |group: usize| {
-        let fixed = geometry.fixed_bits(group).count() as u64;
-        Group::pristine((GROUP_BLOCKS - fixed) as u32)
+        let fixed = geometry.fixed_bits(group).count();
+        Group::pristine(word::count32(GROUP_BITS.saturating_sub(fixed)))
     };
     let groups: Vec<Group> = (0..geometry.groups).map(usable).collect();
     let store = Store {
@@ -188,8 +189,8 @@ fn first_superblock(geometry: &Geometry, options: &FormatOptions<'_>) -> Superbl
         fold_version: U16::new(FOLD_VERSION),
         uuid: options.uuid,
         hash_key: options.hash_key,
-        block_bytes: U32::new(BLOCK_BYTES as u32),
-        node_bytes: U32::new(geometry.node_bytes as u32),
+        block_bytes: U32::new(word::count32(BLOCK_BYTES)),
+        node_bytes: U32::new(word::count32(geometry.node_bytes)),
         total_blocks: U64::new(geometry.total_blocks),
         generation: zero,
         root_tree: NodePointer::default(),

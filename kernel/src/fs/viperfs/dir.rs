@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::btree::{Visit, value_bytes_max};
 use super::error::{Error, Result, corrupt};
 use super::fold;
-use super::layout::directory::{EntryRef, SLOTS_MAX, entries, name_hash};
+use super::layout::directory::{ENTRY_BYTES, EntryRef, SLOTS_MAX, entries, name_hash};
 use super::layout::inode::{DiskTime, InodeItem, Kind};
 use super::layout::{ItemKind, Key};
 use super::name::Case;
@@ -131,16 +131,15 @@ impl<D: BlockDevice> Volume<D> {
         let key = self.entry_key(dir, name);
         let mut value = self.store.get(&self.files, &key)?.unwrap_or_default();
         let taken: Vec<u8> = entries(&value).flatten().map(|entry| entry.slot).collect();
-        let free = (0..SLOTS_MAX as u16)
-            .map(|slot| slot as u8)
-            .find(|slot| !taken.contains(slot));
+        let free = (0..=u8::MAX).find(|slot| !taken.contains(slot));
         let entry = EntryRef {
             ino,
             kind,
             slot: free.ok_or(Error::TooManyAlike)?,
             name,
         };
-        if value.len() + entry.encoded_len() > value_bytes_max(self.store.geometry.node_bytes) {
+        let bytes = value.len().saturating_add(entry.encoded_len());
+        if bytes > value_bytes_max(self.store.geometry.node_bytes) {
             return Err(Error::TooManyAlike);
         }
         entry.encode(&mut value);
@@ -156,8 +155,8 @@ impl<D: BlockDevice> Volume<D> {
             .lookup(&self.files, &key, measure)?
             .unwrap_or((0, 0));
         let longest = value_bytes_max(self.store.geometry.node_bytes);
-        let entry = super::layout::directory::ENTRY_BYTES + name.len();
-        Ok(bytes + entry <= longest && count < SLOTS_MAX)
+        let with_entry = bytes.saturating_add(ENTRY_BYTES).saturating_add(name.len());
+        Ok(with_entry <= longest && count < SLOTS_MAX)
     }
 
     /// Removes an entry by its exact name.

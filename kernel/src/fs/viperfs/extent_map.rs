@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::btree::Visit;
 use super::error::{Error, Result};
-use super::layout::extent::{EXTENT_BLOCKS_MAX, EXTENT_BYTES_MAX, Extent, SUM_BYTES};
+use super::layout::extent::{EXTENT_BLOCKS_MAX, EXTENT_BYTES_MAX, Extent, blocks_of, sum_at};
 use super::layout::{BLOCK_BYTES, FILE_BYTES_MAX, Geometry, ItemKind, Key};
 use super::space::Run;
 use super::volume::Volume;
@@ -41,7 +41,7 @@ impl FileExtent {
     pub fn blocks(&self) -> u64 {
         match &self.content {
             Content::Inline(_) => 0,
-            Content::Blocks { sums, .. } => (sums.len() / SUM_BYTES) as u64,
+            Content::Blocks { sums, .. } => u64::from(blocks_of(sums)),
         }
     }
 
@@ -73,11 +73,11 @@ impl FileExtent {
                 generation,
                 sums,
             } => {
-                let first = (start - self.offset) / BLOCK;
-                let last = (end - self.offset) / BLOCK;
-                let sums = sums.get(first as usize * SUM_BYTES..last as usize * SUM_BYTES)?;
+                let first = start.checked_sub(self.offset)? / BLOCK;
+                let last = end.checked_sub(self.offset)? / BLOCK;
+                let sums = sums.get(sum_at(first)?..sum_at(last)?)?;
                 Content::Blocks {
-                    block: block + first,
+                    block: block.checked_add(first)?,
                     generation: *generation,
                     sums: sums.to_vec(),
                 }
@@ -95,7 +95,7 @@ impl FileExtent {
             Content::Inline(_) => None,
             Content::Blocks { block, sums, .. } => Some(Run {
                 start: *block,
-                len: (sums.len() / SUM_BYTES) as u32,
+                len: blocks_of(sums),
             }),
         }
     }
@@ -121,8 +121,8 @@ impl FileExtent {
         else {
             return false;
         };
-        let together = (run.len + more.len) as usize <= EXTENT_BLOCKS_MAX;
-        if !together || run.start + u64::from(run.len) != more.start || generation != g {
+        let blocks = run.len.saturating_add(more.len) as usize;
+        if blocks > EXTENT_BLOCKS_MAX || run.end() != more.start || generation != g {
             return false;
         }
         sums.extend_from_slice(s);
@@ -139,7 +139,7 @@ fn decode(key: &Key, value: &[u8], geometry: &Geometry) -> Option<FileExtent> {
             generation,
             sums,
         } => {
-            let blocks = (sums.len() / SUM_BYTES) as u32;
+            let blocks = blocks_of(sums);
             let inside = geometry.is_allocatable(block, blocks);
             inside.then(|| Content::Blocks {
                 block,
@@ -214,7 +214,7 @@ impl<D: BlockDevice> Volume<D> {
         start: u64,
         end: u64,
     ) -> Result<u64> {
-        let mut freed = 0;
+        let mut freed = 0u64;
         for extent in extents {
             let Some(gone) = extent.cut(start, end) else {
                 continue;
@@ -233,7 +233,7 @@ impl<D: BlockDevice> Volume<D> {
             }
             if let Some(run) = gone.run() {
                 self.store.space.free(run);
-                freed += u64::from(run.len);
+                freed = freed.saturating_add(run.blocks());
             }
         }
         Ok(freed)

@@ -13,30 +13,35 @@ const CHUNK_BYTES: usize = 64;
 pub fn fold_char(char: char) -> char {
     let code = u32::from(char);
     let even_up = |code: u32| code | 1;
-    let odd_up = |code: u32| (code + 1) & !1;
+    let odd_up = |code: u32| up(code, 1) & !1;
     let folded = match code {
-        0x41..=0x5a => code + 0x20,
+        0x41..=0x5a => up(code, 0x20),
         0x00..=0xbf => code,
         0xd7 | 0xdf => code,
-        0xc0..=0xde => code + 0x20,
+        0xc0..=0xde => up(code, 0x20),
         // Dotted and dotless i, kra, and the ligature have no simple partner here.
         0x130 | 0x131 | 0x138 | 0x149 | 0x17f => code,
         0x100..=0x137 | 0x14a..=0x177 => even_up(code),
         0x178 => 0xff,
         0x139..=0x148 | 0x179..=0x17e => odd_up(code),
         0x386 => 0x3ac,
-        0x388..=0x38a => code + 37,
+        0x388..=0x38a => up(code, 37),
         0x38c => 0x3cc,
-        0x38e | 0x38f => code + 63,
+        0x38e | 0x38f => up(code, 63),
         0x3a2 => code,
-        0x391..=0x3ab => code + 0x20,
+        0x391..=0x3ab => up(code, 0x20),
         0x3c2 => 0x3c3,
-        0x400..=0x40f => code + 0x50,
-        0x410..=0x42f => code + 0x20,
+        0x400..=0x40f => up(code, 0x50),
+        0x410..=0x42f => up(code, 0x20),
         0x460..=0x481 | 0x48a..=0x4bf | 0x4d0..=0x52f => even_up(code),
         _ => code,
     };
     char::from_u32(folded).unwrap_or(char)
+}
+
+/// A code this far up; none of the table comes near the end of the numbers.
+const fn up(code: u32, distance: u32) -> u32 {
+    code.saturating_add(distance)
 }
 
 /// The folded characters of a name; bytes that are no UTF-8 fold to U+FFFD.
@@ -55,17 +60,18 @@ pub fn equal_folded(left: &[u8], right: &[u8]) -> bool {
 /// Hands on the folded name in UTF-8, piece by piece.
 pub fn for_each_folded_chunk(name: &[u8], mut sink: impl FnMut(&[u8])) {
     let mut chunk = [0; CHUNK_BYTES];
-    let mut len = 0;
+    let mut len = 0usize;
     for char in folded(name) {
         let mut encoded = [0; 4];
         let bytes = char.encode_utf8(&mut encoded).as_bytes();
-        if len + bytes.len() > CHUNK_BYTES {
+        if len.saturating_add(bytes.len()) > CHUNK_BYTES {
             sink(chunk.get(..len).unwrap_or(&[]));
             len = 0;
         }
-        if let Some(room) = chunk.get_mut(len..len + bytes.len()) {
+        let end = len.saturating_add(bytes.len());
+        if let Some(room) = chunk.get_mut(len..end) {
             room.copy_from_slice(bytes);
-            len += bytes.len();
+            len = end;
         }
     }
     sink(chunk.get(..len).unwrap_or(&[]));

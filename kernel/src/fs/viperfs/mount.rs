@@ -22,6 +22,7 @@ use super::space::{Group, Space};
 use super::store::{Statistics, Store};
 use super::volume::Volume;
 use crate::block::BlockDevice;
+use crate::word;
 
 /// Highest generation that is mounted: no volume lives long enough to get there.
 const GENERATION_MAX: u64 = 1 << 62;
@@ -98,7 +99,7 @@ pub(super) fn find_superblocks<D: BlockDevice>(disk: &mut Disk<D>) -> Result<Vec
             continue;
         };
         let first = geometry.superblock(place, 0);
-        let bytes = match disk.read(first, SLOTS as usize) {
+        let bytes = match disk.read(first, word::index(SLOTS)) {
             Ok(bytes) => bytes,
             Err(error) => {
                 unreadable = unreadable.or(Some(error));
@@ -148,14 +149,19 @@ fn open<D: BlockDevice>(
         ));
     }
     // Never write into the slot of the state that was mounted.
-    let next = newest + 1 + u64::from((newest ^ mounted) & 1 == 1);
+    let odd = u64::from((newest ^ mounted) & 1 == 1);
+    let next = newest.saturating_add(1).saturating_add(odd);
     let read_only =
         options.read_only || disk.is_read_only() || superblock.features_read_only.get() != 0;
+    let cache_nodes = options
+        .cache_bytes
+        .checked_div(geometry.node_bytes)
+        .unwrap_or(0);
     let mut store = Store {
         disk,
         geometry,
         uuid32: uuid32(&superblock.uuid),
-        cache: NodeCache::new((options.cache_bytes / geometry.node_bytes).max(CACHE_NODES_MIN)),
+        cache: NodeCache::new(cache_nodes.max(CACHE_NODES_MIN)),
         space: Space::new(geometry, Vec::new(), options.keep_generations),
         generation: next,
         read_only,

@@ -97,11 +97,11 @@ impl NodeCache {
         };
         let slot = self.vacant.pop().unwrap_or_else(|| {
             self.slots.push(None);
-            self.slots.len() - 1
+            self.slots.len().saturating_sub(1)
         });
         *self.slots.get_mut(slot)? = Some(cached);
         self.by_address.insert(address, slot);
-        self.dirty += usize::from(dirty);
+        self.dirty = self.dirty.saturating_add(usize::from(dirty));
         Some(slot)
     }
 
@@ -124,7 +124,7 @@ impl NodeCache {
         };
         self.by_address.remove(&cached.pointer.addr0.get());
         self.by_address.insert(pointer.addr0.get(), slot);
-        self.dirty += usize::from(!cached.dirty);
+        self.dirty = self.dirty.saturating_add(usize::from(!cached.dirty));
         cached.pointer = pointer;
         cached.dirty = true;
         true
@@ -136,7 +136,7 @@ impl NodeCache {
             return;
         };
         self.by_address.remove(&cached.pointer.addr0.get());
-        self.dirty -= usize::from(cached.dirty);
+        self.dirty = self.dirty.saturating_sub(usize::from(cached.dirty));
         self.vacant.push(slot);
     }
 
@@ -167,11 +167,10 @@ impl NodeCache {
     pub fn trim(&mut self) {
         let mut steps = self.slots.len().saturating_mul(2);
         while self.by_address.len() > self.budget_nodes.max(self.dirty) && steps > 0 {
-            steps -= 1;
-            self.hand = if self.hand + 1 < self.slots.len() {
-                self.hand + 1
-            } else {
-                0
+            steps = steps.saturating_sub(1);
+            self.hand = match self.hand.saturating_add(1) {
+                next if next < self.slots.len() => next,
+                _ => 0,
             };
             let Some(Some(cached)) = self.slots.get_mut(self.hand) else {
                 continue;

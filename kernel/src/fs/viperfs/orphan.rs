@@ -16,6 +16,8 @@ use crate::block::BlockDevice;
 
 /// Extents that one step frees.
 const STEP_EXTENTS: usize = 32;
+/// Behind every byte that a file can have, at a block.
+const LAST_BLOCK: u64 = !(BLOCK_BYTES as u64 - 1);
 /// Orphans looked up at once.
 const BATCH: usize = 64;
 
@@ -84,7 +86,7 @@ impl<D: BlockDevice> Volume<D> {
         if extents.len() > STEP_EXTENTS {
             return Ok(false);
         }
-        self.drop_range(ino, &extents, 0, !(BLOCK_BYTES as u64 - 1))?;
+        self.drop_range(ino, &extents, 0, LAST_BLOCK)?;
         debug_assert!(item.links.get() == 0);
         self.remove_inode(ino)?;
         Ok(true)
@@ -109,8 +111,7 @@ impl<D: BlockDevice> Volume<D> {
         let step = extents
             .get(..STEP_EXTENTS.min(extents.len()))
             .unwrap_or(&[]);
-        let to = !(BLOCK_BYTES as u64 - 1);
-        let freed = self.drop_range(ino, step, from, to)?;
+        let freed = self.drop_range(ino, step, from, LAST_BLOCK)?;
         item.blocks = item.blocks.get().saturating_sub(freed).into();
         Ok(extents.len() > STEP_EXTENTS)
     }

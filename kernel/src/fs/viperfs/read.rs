@@ -10,6 +10,9 @@ use super::layout::checksum::data_sum;
 use super::layout::extent::SUM_BYTES;
 use super::volume::Volume;
 use crate::block::BlockDevice;
+use crate::word;
+
+const BLOCK: u64 = BLOCK_BYTES as u64;
 
 /// Bytes of a file that are on their way at once.
 const WINDOW_BYTES: u64 = 256 * 1024;
@@ -27,27 +30,27 @@ impl<D: BlockDevice> Volume<D> {
         self.begin_read();
         let size = self.file(ino)?.size.get();
         let len = size.saturating_sub(offset).min(buffer.len() as u64);
-        let buffer = buffer.get_mut(..len as usize).unwrap_or(&mut []);
+        let buffer = buffer.get_mut(..word::index(len)).unwrap_or(&mut []);
         buffer.fill(0);
-        let mut done = 0;
+        let mut done = 0u64;
         while done < len {
             // Windows end at multiples, so that a long read starts few transfers.
-            let start = offset + done;
-            let window = (WINDOW_BYTES - start % WINDOW_BYTES).min(len - done);
-            let part = buffer.get_mut(done as usize..(done + window) as usize);
+            let start = offset.saturating_add(done);
+            let to_multiple = WINDOW_BYTES.saturating_sub(start % WINDOW_BYTES);
+            let end = done.saturating_add(to_multiple).min(len);
+            let part = buffer.get_mut(word::index(done)..word::index(end));
             self.read_window(ino, start, part.unwrap_or(&mut []))?;
             self.begin_read();
-            done += window;
+            done = end;
         }
-        Ok(len as usize)
+        Ok(word::index(len))
     }
 
     /// Reads a range that is filled with zeros and lies before the end of the file.
     pub(super) fn read_window(&mut self, ino: u64, start: u64, buffer: &mut [u8]) -> Result<()> {
-        let end = start + buffer.len() as u64;
+        let end = start.saturating_add(buffer.len() as u64);
         let extents = self.extents(ino, start, end, usize::MAX)?;
-        let block = BLOCK_BYTES as u64;
-        let (from, to) = (start & !(block - 1), end.next_multiple_of(block));
+        let (from, to) = (start & !(BLOCK - 1), end.next_multiple_of(BLOCK));
         let mut parts: Vec<Part> = Vec::with_capacity(extents.len());
         for extent in extents {
             let Some(extent) = extent.cut(from, to) else {
@@ -86,9 +89,9 @@ impl<D: BlockDevice> Volume<D> {
 /// Checks blocks of file data against their checksums.
 pub(super) fn verify(block: u64, bytes: &[u8], sums: &[u8]) -> Result<()> {
     let (sums, _) = sums.as_chunks::<SUM_BYTES>();
-    for (index, (content, sum)) in bytes.chunks(BLOCK_BYTES).zip(sums).enumerate() {
+    for ((content, sum), at) in bytes.chunks(BLOCK_BYTES).zip(sums).zip(block..) {
         if data_sum(content) != u32::from_le_bytes(*sum) {
-            return corrupt(block + index as u64, "file data has the wrong checksum");
+            return corrupt(at, "file data has the wrong checksum");
         }
     }
     Ok(())
@@ -97,13 +100,11 @@ pub(super) fn verify(block: u64, bytes: &[u8], sums: &[u8]) -> Result<()> {
 /// Copies what two ranges of a file have in common.
 fn overlay(target: &mut [u8], target_at: u64, source: &[u8], source_at: u64) {
     let start = target_at.max(source_at);
-    let end = (target_at + target.len() as u64).min(source_at.saturating_add(source.len() as u64));
-    if start >= end {
-        return;
-    }
-    let len = (end - start) as usize;
-    let (to, from) = ((start - target_at) as usize, (start - source_at) as usize);
-    if let (Some(to), Some(from)) = (target.get_mut(to..to + len), source.get(from..from + len)) {
+    let after = |at: u64| word::index(start.saturating_sub(at));
+    let to = target.get_mut(after(target_at)..).unwrap_or(&mut []);
+    let from = source.get(after(source_at)..).unwrap_or(&[]);
+    let len = to.len().min(from.len());
+    if let (Some(to), Some(from)) = (to.get_mut(..len), from.get(..len)) {
         to.copy_from_slice(from);
     }
 }

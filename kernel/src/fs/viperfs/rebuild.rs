@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use super::btree::Tree;
 use super::error::{Result, corrupt};
-use super::layout::extent::Extent;
+use super::layout::extent::{Extent, blocks_of};
 use super::layout::{ItemKind, NodePointer};
 use super::space::{Bitmap, Run};
 use super::store::Store;
@@ -39,7 +39,7 @@ impl<D: BlockDevice> Store<D> {
             if budget == 0 {
                 return corrupt(pointer.addr0.get(), "a tree has more nodes than blocks");
             }
-            budget -= 1;
+            budget = budget.saturating_sub(1);
             for start in pointer.addresses() {
                 self.mark(Run { start, len }, group, used);
             }
@@ -92,7 +92,7 @@ impl<D: BlockDevice> Store<D> {
         let runs = extents.filter_map(|index| match Extent::decode(node.value(index)) {
             Some(Extent::Regular { block, sums, .. }) => Some(Run {
                 start: block,
-                len: (sums.len() / 4) as u32,
+                len: blocks_of(sums),
             }),
             _ => None,
         });

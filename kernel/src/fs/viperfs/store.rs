@@ -158,7 +158,8 @@ impl<D: BlockDevice> Store<D> {
                 }
             },
         };
-        self.statistics.node_reads += 1;
+        let statistics = &mut self.statistics;
+        statistics.node_reads = statistics.node_reads.saturating_add(1);
         let slot = self.cache.insert(*pointer, node, false);
         slot.ok_or(Error::Corrupt {
             block: addr0,
@@ -192,7 +193,7 @@ impl<D: BlockDevice> Store<D> {
 
     /// Writes the good content over a damaged copy.
     fn mend(&mut self, address: u64, node: &Node) {
-        self.statistics.healed += 1;
+        self.statistics.healed = self.statistics.healed.saturating_add(1);
         if !self.read_only {
             // A failed write shows at the next commit, like every other one.
             let _ = self.disk.write(address, node.bytes().to_vec());

@@ -42,7 +42,9 @@ impl Need {
     /// Nodes it may have to write in a tree of this height.
     fn nodes(&self, height: usize) -> usize {
         // A leaf comes with its way down; a split adds a node on each level and a root.
-        self.leaves * (height + 1) + self.splits * (height + 2)
+        let ways = self.leaves.saturating_mul(height.saturating_add(1));
+        let splits = self.splits.saturating_mul(height.saturating_add(2));
+        ways.saturating_add(splits)
     }
 }
 
@@ -118,17 +120,18 @@ impl<D: BlockDevice> Volume<D> {
         let height = self.store.height(&self.files)?;
         let for_commit = self.commit_nodes()?;
         let node_blocks = u64::from(self.store.geometry.node_blocks());
-        let blocks = |nodes: usize| 2 * nodes as u64 * node_blocks;
+        let blocks = |nodes: usize| (nodes as u64).saturating_mul(2).saturating_mul(node_blocks);
         // Deletion leaves what two commits need, after which its blocks come back;
         // everything else leaves what deletion needs.
-        let two_commits = blocks(2 * for_commit);
-        let removal = blocks(REMOVAL.nodes(height) + for_commit) + two_commits;
+        let two_commits = blocks(for_commit.saturating_mul(2));
+        let removal = blocks(REMOVAL.nodes(height).saturating_add(for_commit));
+        let removal = removal.saturating_add(two_commits);
         let keep_back = if need.frees {
             two_commits
         } else {
-            self.kept_back().max(2 * removal)
+            self.kept_back().max(removal.saturating_mul(2))
         };
-        let nodes = need.nodes(height) + for_commit;
+        let nodes = need.nodes(height).saturating_add(for_commit);
         let store = &mut self.store;
         store
             .space
@@ -149,13 +152,11 @@ impl<D: BlockDevice> Volume<D> {
 
     /// Nodes that the commit itself may have to copy.
     fn commit_nodes(&mut self) -> Result<usize> {
-        let height = self.store.height(&self.root_tree)? + 1;
+        let levels = self.store.height(&self.root_tree)?.saturating_add(1);
+        let groups = self.store.geometry.groups;
         // The subvolume, and groups that the operation or the commit is the first to touch.
-        let items = 4 + self
-            .store
-            .space
-            .groups_to_write()
-            .min(self.store.geometry.groups);
-        Ok(items.min(self.store.geometry.groups + 1) * height + 2)
+        let items = self.store.space.groups_to_write().min(groups);
+        let items = items.saturating_add(4).min(groups.saturating_add(1));
+        Ok(items.saturating_mul(levels).saturating_add(2))
     }
 }

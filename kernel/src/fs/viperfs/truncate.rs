@@ -9,6 +9,7 @@ use super::layout::{BLOCK_BYTES, FILE_BYTES_MAX, ItemKind, Key};
 use super::transaction::Need;
 use super::volume::Volume;
 use crate::block::BlockDevice;
+use crate::word;
 
 const BLOCK: u64 = BLOCK_BYTES as u64;
 /// What cutting a file needs: its last block anew, the extents behind it, the inode and an
@@ -60,15 +61,16 @@ impl<D: BlockDevice> Volume<D> {
             return Ok(());
         }
         let from = size & !(BLOCK - 1);
-        let Some(extent) = self.extents(ino, from, from + 1, 1)?.pop() else {
+        let Some(extent) = self.extents(ino, from, from.saturating_add(1), 1)?.pop() else {
             return Ok(());
         };
         match extent.content {
             Content::Blocks { .. } => {
-                self.write_chunk(ino, item, size, &vec![0; (end - size) as usize])
+                let bytes = word::index(end.saturating_sub(size));
+                self.write_chunk(ino, item, size, &vec![0; bytes])
             }
             Content::Inline(mut bytes) if bytes.len() as u64 > size && size > 0 => {
-                bytes.truncate(size as usize);
+                bytes.truncate(word::index(size));
                 self.put_extent(
                     ino,
                     &FileExtent {

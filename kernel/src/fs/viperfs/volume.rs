@@ -110,8 +110,8 @@ impl<D: BlockDevice> Volume<D> {
             .free_blocks()
             .saturating_sub(self.kept_back());
         Usage {
-            total_bytes: geometry.grouped_blocks() * block,
-            free_bytes: free * block,
+            total_bytes: geometry.grouped_blocks().saturating_mul(block),
+            free_bytes: free.saturating_mul(block),
             block_bytes: block,
             inodes: self.inodes,
             generation: self.generation(),

@@ -10,13 +10,14 @@ use alloc::vec::Vec;
 use super::error::{Error, Result};
 use super::extent_map::{Content, FileExtent};
 use super::layout::checksum::data_sum;
-use super::layout::extent::{EXTENT_BYTES_MAX, INLINE_BYTES_MAX, SUM_BYTES};
+use super::layout::extent::{EXTENT_BYTES_MAX, INLINE_BYTES_MAX, sum_at};
 use super::layout::inode::{DiskTime, InodeItem};
 use super::layout::{BLOCK_BYTES, FILE_BYTES_MAX};
 use super::space::Run;
 use super::transaction::Need;
 use super::volume::Volume;
 use crate::block::BlockDevice;
+use crate::word;
 
 const BLOCK: u64 = BLOCK_BYTES as u64;
 /// What writing one chunk needs besides data blocks: the extents of 128 KiB and the inode.
@@ -37,14 +38,15 @@ impl<D: BlockDevice> Volume<D> {
             .checked_add(data.len() as u64)
             .filter(|end| *end <= FILE_BYTES_MAX);
         end.ok_or(Error::TooLarge)?;
-        let mut done = 0;
+        let mut done = 0usize;
         while done < data.len() || data.is_empty() {
-            let start = offset + done as u64;
-            let step =
-                (EXTENT_BYTES_MAX - start % EXTENT_BYTES_MAX).min((data.len() - done) as u64);
-            let chunk = data.get(done..done + step as usize).unwrap_or(&[]);
+            let start = offset.saturating_add(done as u64);
+            let to_multiple = EXTENT_BYTES_MAX.saturating_sub(start % EXTENT_BYTES_MAX);
+            let rest = data.get(done..).unwrap_or(&[]);
+            let step = word::index(to_multiple).min(rest.len());
+            let chunk = rest.get(..step).unwrap_or(&[]);
             match self.write_step(ino, start, chunk, now_ns) {
-                Ok(()) => done += chunk.len(),
+                Ok(()) => done = done.saturating_add(chunk.len()),
                 Err(error) if done == 0 => return Err(error),
                 Err(_) => break,
             }
@@ -66,7 +68,7 @@ impl<D: BlockDevice> Volume<D> {
                 return Ok(());
             }
             volume.write_chunk(ino, &mut item, start, chunk)?;
-            item.size = item.size.get().max(start + chunk.len() as u64).into();
+            item.size = item.size.get().max(end_of(start, chunk)).into();
             item.modify = DiskTime::from_ns(now_ns);
             item.change = item.modify;
             volume.put_inode(ino, &item)
@@ -84,7 +86,7 @@ impl<D: BlockDevice> Volume<D> {
         let (from, to) = block_range(start, chunk);
         // One byte more to the left finds the extent that a new one may continue.
         let old = self.extents(ino, from.saturating_sub(1), to, usize::MAX)?;
-        let size = item.size.get().max(start + chunk.len() as u64);
+        let size = item.size.get().max(end_of(start, chunk));
         let inline = match old.first().map(|extent| &extent.content) {
             None => size <= INLINE_BYTES_MAX as u64,
             Some(Content::Inline(_)) => size <= INLINE_BYTES_MAX as u64,
@@ -102,10 +104,10 @@ impl<D: BlockDevice> Volume<D> {
         let before: Vec<FileExtent> = old.iter().filter(|e| e.end() > from).cloned().collect();
         let freed = self.drop_range(ino, &before, from, to)?;
         let mut last = old.into_iter().find(|extent| extent.end() == from);
-        let mut added = 0;
+        let mut added = 0u64;
         let mut grown = false;
         for extent in new {
-            added += extent.blocks();
+            added = added.saturating_add(extent.blocks());
             if last.as_mut().is_some_and(|last| last.join(&extent)) {
                 grown = true;
                 continue;
@@ -139,9 +141,9 @@ impl<D: BlockDevice> Volume<D> {
             Some(Content::Inline(bytes)) => bytes.clone(),
             _ => Vec::new(),
         };
-        let end = start as usize + chunk.len();
+        let end = word::index(end_of(start, chunk));
         bytes.resize(bytes.len().max(end), 0);
-        if let Some(room) = bytes.get_mut(start as usize..end) {
+        if let Some(room) = bytes.get_mut(word::index(start)..end) {
             room.copy_from_slice(chunk);
         }
         self.put_extent(
@@ -163,25 +165,24 @@ impl<D: BlockDevice> Volume<D> {
         start: u64,
         chunk: &[u8],
     ) -> Result<Vec<u8>> {
-        let mut bytes = vec![0; (to - from) as usize];
-        let end = start + chunk.len() as u64;
+        let at = |position: u64| word::index(position.saturating_sub(from));
+        let mut bytes = vec![0; at(to)];
+        let end = end_of(start, chunk);
         let size = item.size.get();
         let mut edges = Vec::new();
         if start > from && from < size {
             edges.push(from);
         }
-        let last = to - BLOCK;
+        let last = to.saturating_sub(BLOCK);
         if end < to && end < size && !edges.contains(&last) {
             edges.push(last);
         }
         for edge in edges {
-            let at = (edge - from) as usize;
-            if let Some(room) = bytes.get_mut(at..at + BLOCK_BYTES) {
+            if let Some(room) = bytes.get_mut(at(edge)..at(edge.saturating_add(BLOCK))) {
                 self.read_window(ino, edge, room)?;
             }
         }
-        let at = (start - from) as usize;
-        if let Some(room) = bytes.get_mut(at..at + chunk.len()) {
+        if let Some(room) = bytes.get_mut(at(start)..at(end)) {
             room.copy_from_slice(chunk);
         }
         Ok(bytes)
@@ -211,9 +212,9 @@ impl<D: BlockDevice> Volume<D> {
         let Some(mut extent) = covering.cloned() else {
             return Ok(());
         };
-        let at = ((from - extent.offset) / BLOCK) as usize * SUM_BYTES;
+        let at = sum_at(from.saturating_sub(extent.offset) / BLOCK);
         if let Content::Blocks { sums, .. } = &mut extent.content
-            && let Some(room) = sums.get_mut(at..at + new_sums.len())
+            && let Some(room) = at.and_then(|at| sums.get_mut(at..)?.get_mut(..new_sums.len()))
         {
             room.copy_from_slice(new_sums);
         }
@@ -222,12 +223,12 @@ impl<D: BlockDevice> Volume<D> {
 
     /// Writes blocks to new places; nothing is taken when it fails.
     fn write_blocks(&mut self, from: u64, bytes: Vec<u8>, sums: &[u8]) -> Result<Vec<FileExtent>> {
-        let mut left = (bytes.len() / BLOCK_BYTES) as u32;
+        let mut left = word::count32(bytes.len() / BLOCK_BYTES);
         let mut runs: Vec<Run> = Vec::new();
         while left > 0 {
             match self.store.space.take_data(left) {
                 Ok(run) => {
-                    left -= run.len.min(left);
+                    left = left.saturating_sub(run.len);
                     runs.push(run);
                 }
                 Err(error) => {
@@ -242,7 +243,8 @@ impl<D: BlockDevice> Volume<D> {
         let mut sums = sums;
         let mut offset = from;
         for run in &runs {
-            let tail = rest.split_off((run.len as usize * BLOCK_BYTES).min(rest.len()));
+            let own_bytes = (run.len as usize).saturating_mul(BLOCK_BYTES);
+            let tail = rest.split_off(own_bytes.min(rest.len()));
             if let Err(error) = self
                 .store
                 .disk
@@ -251,7 +253,8 @@ impl<D: BlockDevice> Volume<D> {
                 runs.iter().for_each(|run| self.store.space.free(*run));
                 return Err(error);
             }
-            let (own, others) = sums.split_at((run.len as usize * SUM_BYTES).min(sums.len()));
+            let own_sums = sum_at(run.blocks()).unwrap_or(usize::MAX);
+            let (own, others) = sums.split_at(own_sums.min(sums.len()));
             sums = others;
             let content = Content::Blocks {
                 block: run.start,
@@ -259,22 +262,27 @@ impl<D: BlockDevice> Volume<D> {
                 sums: own.to_vec(),
             };
             extents.push(FileExtent { offset, content });
-            offset += u64::from(run.len) * BLOCK;
+            offset = offset.saturating_add(own_bytes as u64);
         }
         Ok(extents)
     }
 }
 
+/// The byte of the file behind a chunk; the size of files is limited far below the end.
+fn end_of(start: u64, chunk: &[u8]) -> u64 {
+    start.saturating_add(chunk.len() as u64)
+}
+
 fn block_range(start: u64, chunk: &[u8]) -> (u64, u64) {
     (
         start & !(BLOCK - 1),
-        (start + chunk.len() as u64).next_multiple_of(BLOCK),
+        end_of(start, chunk).next_multiple_of(BLOCK),
     )
 }
 
 fn blocks_of(start: u64, chunk: &[u8]) -> u64 {
     let (from, to) = block_range(start, chunk);
-    (to - from) / BLOCK
+    to.saturating_sub(from) / BLOCK
 }
 
 fn sums_of(bytes: &[u8]) -> Vec<u8> {

@@ -56,8 +56,9 @@ impl<D: BlockDevice> Store<D> {
         if self.node(parent.slot)?.has_entry_room() {
             return Ok(true);
         }
-        if self.make_room_above(tree, path, depth - 1)? {
-            self.split_branch(path, depth - 1)?;
+        let above = depth.saturating_sub(1);
+        if self.make_room_above(tree, path, above)? {
+            self.split_branch(path, above)?;
         }
         Ok(false)
     }
@@ -70,7 +71,7 @@ impl<D: BlockDevice> Store<D> {
         if level >= LEVEL_MAX {
             return Err(Error::NoSpace);
         }
-        let mut root = self.empty_node(tree.owner, level + 1);
+        let mut root = self.empty_node(tree.owner, level.saturating_add(1));
         root.insert_child(0, &low, &tree.root);
         tree.root = self.create(root)?.1;
         Ok(())
@@ -91,7 +92,7 @@ impl<D: BlockDevice> Store<D> {
         let low = right.first_key().unwrap_or(Key::MIN);
         let (_, pointer) = self.create(right)?;
         self.node_mut(parent.slot)?
-            .insert_child(parent.index + 1, &low, &pointer);
+            .insert_child(parent.index.saturating_add(1), &low, &pointer);
         Ok(())
     }
 
@@ -110,7 +111,8 @@ impl<D: BlockDevice> Store<D> {
             right.insert_item(0, key, value);
             return self.link_right(path, path.depth(), right);
         }
-        let (at, in_left) = self.split_point(path.leaf, place, ITEM_BYTES + value.len())?;
+        let size = ITEM_BYTES.saturating_add(value.len());
+        let (at, in_left) = self.split_point(path.leaf, place, size)?;
         let left = self.node_mut(path.leaf)?;
         let mut right = left.split_off(at);
         if in_left {
@@ -125,21 +127,22 @@ impl<D: BlockDevice> Store<D> {
     /// the new item counted at its place. Also says which half takes the new item.
     fn split_point(&self, leaf: SlotId, place: usize, size: usize) -> Result<(usize, bool)> {
         let node = self.node(leaf)?;
-        let total = node.used() + size;
-        let mut left = 0;
+        let total = node.used().saturating_add(size);
+        let mut left = 0usize;
         // Items in the order they will have, the new one at `place`.
         for position in 0..=node.count() {
             let item = match position.cmp(&place) {
                 core::cmp::Ordering::Less => node.item_size(position),
                 core::cmp::Ordering::Equal => size,
-                core::cmp::Ordering::Greater => node.item_size(position - 1),
+                core::cmp::Ordering::Greater => node.item_size(position.saturating_sub(1)),
             };
-            let over = left + item > node.capacity();
-            if position > 0 && (over || left * 2 >= total) {
+            let with_item = left.saturating_add(item);
+            let over = with_item > node.capacity();
+            if position > 0 && (over || left.saturating_mul(2) >= total) {
                 let in_left = place < position;
-                return Ok((position - usize::from(in_left), in_left));
+                return Ok((position.saturating_sub(usize::from(in_left)), in_left));
             }
-            left += item;
+            left = with_item;
         }
         Ok((node.count(), false))
     }

@@ -42,5 +42,5 @@ pub(crate) struct Tree {
 /// so that one split always makes room.
 pub(crate) fn value_bytes_max(node_bytes: usize) -> usize {
     use super::layout::node_header::{HEADER_BYTES, ITEM_BYTES};
-    (node_bytes - HEADER_BYTES) / 2 - ITEM_BYTES
+    (node_bytes.saturating_sub(HEADER_BYTES) / 2).saturating_sub(ITEM_BYTES)
 }

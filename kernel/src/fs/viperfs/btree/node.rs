@@ -18,6 +18,7 @@ use crate::fs::viperfs::layout::node_header::{
     BRANCH_BYTES, HEADER_BYTES, ITEM_BYTES, LEVEL_MAX, NODE_MAGIC, NodeHeader,
 };
 use crate::fs::viperfs::layout::{Key, NodePointer};
+use crate::word;
 
 const OWNER_AT: usize = 32;
 const LEVEL_AT: usize = 48;
@@ -39,8 +40,8 @@ impl Node {
             uuid32: uuid32.into(),
             owner: owner.into(),
             level,
-            free: ((node_bytes - HEADER_BYTES) as u16).into(),
-            data_start: (node_bytes as u16).into(),
+            free: word::count16(node_bytes.saturating_sub(HEADER_BYTES)).into(),
+            data_start: word::count16(node_bytes).into(),
             ..NodeHeader::default()
         };
         let mut bytes = vec![0; node_bytes];
@@ -59,7 +60,9 @@ impl Node {
         } else {
             node.validate_branch()?
         }
-        let ordered = (1..node.count()).all(|index| node.key(index - 1) < node.key(index));
+        let ordered = (0..node.count())
+            .map(|index| node.key(index))
+            .is_sorted_by(|a, b| a < b);
         if ordered {
             Ok(node)
         } else {
@@ -68,25 +71,25 @@ impl Node {
     }
 
     fn validate_leaf(&self) -> Result<(), &'static str> {
-        let headers_end = HEADER_BYTES + self.count() * ITEM_BYTES;
+        let headers_end = self.slot(self.count());
         if headers_end > self.bytes.len() {
             return Err("a leaf has too many items");
         }
-        let mut data = 0;
+        let mut data = 0usize;
         let mut lowest = self.bytes.len();
         for index in 0..self.count() {
             let (start, len) = self.extent_of(index);
-            if start < headers_end || start + len > self.bytes.len() {
+            if start < headers_end || start.saturating_add(len) > self.bytes.len() {
                 return Err("an item lies outside of its leaf");
             }
             if len > super::value_bytes_max(self.bytes.len()) {
                 return Err("an item is too long");
             }
-            data += len;
+            data = data.saturating_add(len);
             lowest = lowest.min(start);
         }
-        let used = headers_end + data;
-        if used > self.bytes.len() || self.free() != self.bytes.len() - used {
+        let used = headers_end.saturating_add(data);
+        if self.bytes.len().checked_sub(used) != Some(self.free()) {
             return Err("the items of a leaf do not add up");
         }
         if self.data_start() > lowest || self.data_start() < headers_end {
@@ -96,11 +99,11 @@ impl Node {
     }
 
     fn validate_branch(&self) -> Result<(), &'static str> {
-        let used = HEADER_BYTES + self.count() * BRANCH_BYTES;
+        let used = self.slot(self.count());
         if self.count() == 0 || used > self.bytes.len() {
             return Err("a branch has a wrong number of entries");
         }
-        if self.free() != self.bytes.len() - used {
+        if self.bytes.len().checked_sub(used) != Some(self.free()) {
             return Err("the entries of a branch do not add up");
         }
         Ok(())
@@ -139,7 +142,7 @@ impl Node {
 
     /// Bytes of items, headers included.
     pub fn used(&self) -> usize {
-        self.capacity() - self.free().min(self.capacity())
+        self.capacity().saturating_sub(self.free())
     }
 
     /// Bytes that items may take.
@@ -159,8 +162,15 @@ impl Node {
         }
     }
 
+    /// Where an item's header or an entry lies. What is too large for an offset lies
+    /// outside of every node.
     fn slot(&self, index: usize) -> usize {
-        HEADER_BYTES + index * self.stride()
+        slot_at(index, self.stride())
+    }
+
+    /// Where the pointer of an entry or the rest of an item's header lies.
+    fn behind_key(&self, index: usize) -> usize {
+        self.slot(index).saturating_add(KEY_BYTES)
     }
 
     pub fn key(&self, index: usize) -> Key {
@@ -181,9 +191,9 @@ impl Node {
         let stride = self.stride();
         let (mut low, mut high) = (0, self.count());
         while low < high {
-            let middle = (low + high) / 2;
-            match key_at(&self.bytes, HEADER_BYTES + middle * stride).cmp(key) {
-                core::cmp::Ordering::Less => low = middle + 1,
+            let middle = low.midpoint(high);
+            match key_at(&self.bytes, slot_at(middle, stride)).cmp(key) {
+                core::cmp::Ordering::Less => low = middle.saturating_add(1),
                 core::cmp::Ordering::Greater => high = middle,
                 core::cmp::Ordering::Equal => return Ok(middle),
             }
@@ -200,7 +210,7 @@ impl Node {
     }
 
     pub fn child(&self, index: usize) -> NodePointer {
-        let at = self.slot(index) + KEY_BYTES;
+        let at = self.behind_key(index);
         let bytes = self.bytes.get(at..).unwrap_or(&[]);
         NodePointer::read_from_prefix(bytes)
             .map(|(pointer, _)| pointer)
@@ -208,7 +218,7 @@ impl Node {
     }
 
     pub fn set_child(&mut self, index: usize, pointer: &NodePointer) {
-        let at = self.slot(index) + KEY_BYTES;
+        let at = self.behind_key(index);
         put(&mut self.bytes, at, pointer.as_bytes());
     }
 
@@ -232,34 +242,38 @@ impl Node {
 
     pub fn remove_child(&mut self, index: usize) {
         self.close_slot(index, BRANCH_BYTES);
-        self.set_free(self.free() + BRANCH_BYTES);
+        self.set_free(self.free().saturating_add(BRANCH_BYTES));
     }
 
     pub fn value(&self, index: usize) -> &[u8] {
         let (start, len) = self.extent_of(index);
-        self.bytes.get(start..start + len).unwrap_or(&[])
+        self.bytes
+            .get(start..start.saturating_add(len))
+            .unwrap_or(&[])
     }
 
     pub fn value_mut(&mut self, index: usize) -> &mut [u8] {
         let (start, len) = self.extent_of(index);
-        self.bytes.get_mut(start..start + len).unwrap_or(&mut [])
+        let end = start.saturating_add(len);
+        self.bytes.get_mut(start..end).unwrap_or(&mut [])
     }
 
     /// Whether a leaf has room for a value of this length and its header.
     pub fn has_item_room(&self, value_len: usize) -> bool {
-        self.free() >= ITEM_BYTES + value_len
+        self.free() >= ITEM_BYTES.saturating_add(value_len)
     }
 
     /// Bytes an item takes in a leaf.
     pub fn item_size(&self, index: usize) -> usize {
-        ITEM_BYTES + self.extent_of(index).1
+        ITEM_BYTES.saturating_add(self.extent_of(index).1)
     }
 
     /// Adds an item to a leaf that has room for it.
     pub fn insert_item(&mut self, index: usize, key: &Key, value: &[u8]) {
+        let size = ITEM_BYTES.saturating_add(value.len());
         let headers_end = self.slot(self.count());
         let mut data_start = self.data_start();
-        if data_start < headers_end + ITEM_BYTES + value.len() {
+        if data_start < headers_end.saturating_add(size) {
             self.compact();
             data_start = self.data_start();
         }
@@ -268,20 +282,21 @@ impl Node {
         put_u16(&mut self.bytes, DATA_START_AT, start);
         self.open_slot(index, ITEM_BYTES);
         self.set_key(index, key);
-        let at = self.slot(index) + KEY_BYTES;
+        let at = self.behind_key(index);
         put_u16(&mut self.bytes, at, start);
-        put_u16(&mut self.bytes, at + 2, value.len());
-        put(&mut self.bytes, at + 4, &[0; 4]);
-        self.set_free(self.free().saturating_sub(ITEM_BYTES + value.len()));
+        put_u16(&mut self.bytes, at.saturating_add(2), value.len());
+        put(&mut self.bytes, at.saturating_add(4), &[0; 4]);
+        self.set_free(self.free().saturating_sub(size));
     }
 
     pub fn remove_item(&mut self, index: usize) {
         let (start, len) = self.extent_of(index);
         if start == self.data_start() {
-            put_u16(&mut self.bytes, DATA_START_AT, start + len);
+            put_u16(&mut self.bytes, DATA_START_AT, start.saturating_add(len));
         }
         self.close_slot(index, ITEM_BYTES);
-        self.set_free(self.free() + ITEM_BYTES + len);
+        let size = ITEM_BYTES.saturating_add(len);
+        self.set_free(self.free().saturating_add(size));
         if self.count() == 0 {
             let end = self.bytes.len();
             put_u16(&mut self.bytes, DATA_START_AT, end);
@@ -358,8 +373,9 @@ impl Node {
     }
 
     fn extent_of(&self, index: usize) -> (usize, usize) {
-        let at = self.slot(index) + KEY_BYTES;
-        (u16_at(&self.bytes, at), u16_at(&self.bytes, at + 2))
+        let at = self.behind_key(index);
+        let len_at = at.saturating_add(2);
+        (u16_at(&self.bytes, at), u16_at(&self.bytes, len_at))
     }
 
     fn set_free(&mut self, free: usize) {
@@ -368,17 +384,19 @@ impl Node {
 
     fn open_slot(&mut self, index: usize, stride: usize) {
         let (from, end) = (self.slot(index), self.slot(self.count()));
-        if from <= end && end + stride <= self.bytes.len() {
-            self.bytes.copy_within(from..end, from + stride);
+        if from <= end && end.saturating_add(stride) <= self.bytes.len() {
+            self.bytes
+                .copy_within(from..end, from.saturating_add(stride));
         }
-        let count = self.count() + 1;
+        let count = self.count().saturating_add(1);
         put_u16(&mut self.bytes, COUNT_AT, count);
     }
 
     fn close_slot(&mut self, index: usize, stride: usize) {
         let (from, end) = (self.slot(index), self.slot(self.count()));
-        if from + stride <= end && end <= self.bytes.len() {
-            self.bytes.copy_within(from + stride..end, from);
+        let following = from.saturating_add(stride);
+        if following <= end && end <= self.bytes.len() {
+            self.bytes.copy_within(following..end, from);
         }
         let count = self.count().saturating_sub(1);
         put_u16(&mut self.bytes, COUNT_AT, count);
@@ -390,8 +408,12 @@ pub(crate) fn page_sum(page: &[u8]) -> u64 {
     block_sum(page.get(size_of::<u64>()..).unwrap_or(&[]))
 }
 
+fn slot_at(index: usize, stride: usize) -> usize {
+    HEADER_BYTES.saturating_add(index.saturating_mul(stride))
+}
+
 fn u16_at(bytes: &[u8], at: usize) -> usize {
-    match bytes.get(at..at + 2) {
+    match bytes.get(at..at.saturating_add(2)) {
         Some(&[low, high]) => usize::from(u16::from_le_bytes([low, high])),
         _ => 0,
     }
@@ -410,11 +432,11 @@ fn key_at(bytes: &[u8], at: usize) -> Key {
 }
 
 fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
-    if let Some(room) = bytes.get_mut(at..at + value.len()) {
+    if let Some(room) = bytes.get_mut(at..at.saturating_add(value.len())) {
         room.copy_from_slice(value);
     }
 }
 
 fn put_u16(bytes: &mut [u8], at: usize, value: usize) {
-    put(bytes, at, &(value as u16).to_le_bytes());
+    put(bytes, at, &word::count16(value).to_le_bytes());
 }

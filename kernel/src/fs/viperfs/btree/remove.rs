@@ -50,7 +50,8 @@ impl<D: BlockDevice> Store<D> {
                 (false, _) => {
                     let (level, child) = (node.level(), node.child(0));
                     // A child that cannot be read keeps its parent.
-                    if self.load(&child, tree.owner, Some(level - 1)).is_err() {
+                    let below = Some(level.saturating_sub(1));
+                    if self.load(&child, tree.owner, below).is_err() {
                         return Ok(());
                     }
                     tree.root = child;
@@ -64,7 +65,7 @@ impl<D: BlockDevice> Store<D> {
     fn merge(&mut self, tree: &Tree, parent: Step, slot: SlotId) -> Result<bool> {
         let above = self.node(parent.slot)?;
         let level = above.level().saturating_sub(1);
-        let right = parent.index + 1;
+        let right = parent.index.saturating_add(1);
         if right < above.count() {
             let pointer = above.child(right);
             // A neighbour that cannot be read stays; that is no error of this removal.
@@ -99,6 +100,7 @@ impl<D: BlockDevice> Store<D> {
 
     fn fit_together(&self, one: SlotId, other: SlotId) -> Result<bool> {
         let (one, other) = (self.node(one)?, self.node(other)?);
-        Ok(one.used() + other.used() <= one.capacity() / 4 * 3)
+        let together = one.used().saturating_add(other.used());
+        Ok(together <= (one.capacity() / 4).saturating_mul(3))
     }
 }

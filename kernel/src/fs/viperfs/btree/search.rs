@@ -60,7 +60,7 @@ impl Path {
     fn push(&mut self, step: Step) {
         if let Some(room) = self.steps.get_mut(self.len) {
             *room = step;
-            self.len += 1;
+            self.len = self.len.saturating_add(1);
         }
     }
 }
@@ -100,11 +100,12 @@ impl<D: BlockDevice> Store<D> {
             }
             let index = node.child_index(key);
             let (low, pointer) = (node.key(index), node.child(index));
-            if index + 1 < node.count() {
-                path.upper = Some(node.key(index + 1));
+            let next = index.saturating_add(1);
+            if next < node.count() {
+                path.upper = Some(node.key(next));
             }
             path.push(Step { slot, index });
-            let child = self.load(&pointer, tree.owner, Some(level - 1))?;
+            let child = self.load(&pointer, tree.owner, Some(level.saturating_sub(1)))?;
             let below = self.node(child)?;
             let inside = below.first_key().is_some_and(|first| low <= first)
                 && path

@@ -10,7 +10,7 @@ use super::names::Extents;
 use super::trees::Visitor;
 use crate::block::BlockDevice;
 use crate::fs::viperfs::layout::directory::{entries, name_hash};
-use crate::fs::viperfs::layout::extent::{Extent, SUM_BYTES};
+use crate::fs::viperfs::layout::extent::{Extent, blocks_of};
 use crate::fs::viperfs::layout::group::GroupItem;
 use crate::fs::viperfs::layout::inode::InodeItem;
 use crate::fs::viperfs::layout::link::names;
@@ -73,7 +73,8 @@ impl<D: BlockDevice> Visitor<D> for FileItems {
             extent(check, key, value)
         } else if key.is(ItemKind::Orphan) && key.oid == ORPHAN_OID {
             check.facts.of(key.offset).orphan = true;
-            check.report.counts.orphans += 1;
+            let orphans = &mut check.report.counts.orphans;
+            *orphans = orphans.saturating_add(1);
             value.is_empty()
         } else {
             false
@@ -120,7 +121,8 @@ fn directory<D>(check: &mut Check<'_, D>, key: &Key, value: &[u8]) -> bool {
         for other in others {
             sound &= other.slot != entry.slot && other.name != entry.name;
         }
-        check.facts.of(key.oid).entries += 1;
+        let entries = &mut check.facts.of(key.oid).entries;
+        *entries = entries.saturating_add(1);
         check
             .facts
             .of(entry.ino)
@@ -138,16 +140,18 @@ fn extent<D: BlockDevice>(check: &mut Check<'_, D>, key: &Key, value: &[u8]) -> 
     let (len, run) = match extent {
         Extent::Inline(bytes) => (bytes.len() as u64, None),
         Extent::Regular { block, sums, .. } => {
-            let len = (sums.len() / SUM_BYTES) as u32;
-            (end - key.offset, Some(Run { start: block, len }))
+            let len = blocks_of(sums);
+            let bytes = end.saturating_sub(key.offset);
+            (bytes, Some(Run { start: block, len }))
         }
     };
     let facts = check.facts.of(key.oid);
+    let blocks = run.map_or(0, Run::blocks);
     let overlaps = key.offset < facts.extents.end;
     facts.extents = Extents {
         end,
         last_byte: key.offset.saturating_add(len),
-        blocks: facts.extents.blocks + run.map_or(0, |run| u64::from(run.len)),
+        blocks: facts.extents.blocks.saturating_add(blocks),
     };
     let inline_elsewhere = run.is_none() && key.offset != 0;
     if let (
@@ -157,7 +161,8 @@ fn extent<D: BlockDevice>(check: &mut Check<'_, D>, key: &Key, value: &[u8]) -> 
         },
     ) = (run, extent)
     {
-        check.report.counts.data_blocks += u64::from(run.len);
+        let data_blocks = &mut check.report.counts.data_blocks;
+        *data_blocks = data_blocks.saturating_add(blocks);
         let own = check.claim(run, "file data");
         if own && check.data {
             verify_data(check, key, run, sums);
@@ -173,7 +178,10 @@ fn extent<D: BlockDevice>(check: &mut Check<'_, D>, key: &Key, value: &[u8]) -> 
 fn verify_data<D: BlockDevice>(check: &mut Check<'_, D>, key: &Key, run: Run, sums: &[u8]) {
     let read = check.disk.read(run.start, run.len as usize);
     match read.and_then(|bytes| verify(run.start, &bytes, sums)) {
-        Ok(()) => check.report.counts.verified_blocks += u64::from(run.len),
+        Ok(()) => {
+            let verified = &mut check.report.counts.verified_blocks;
+            *verified = verified.saturating_add(run.blocks());
+        }
         Err(error) => {
             let text = format!("inode {} at offset {}: {error}", key.oid, key.offset);
             check.report.add(5, Some(run.start), text);

@@ -2,7 +2,6 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::hash::Hasher;
 
@@ -46,7 +45,7 @@ pub(super) struct Extents {
 impl InodeFacts {
     /// An entry of a directory names the inode.
     pub fn name(&mut self, dir: u64, name: &[u8], kind: Kind) {
-        self.names += 1;
+        self.names = self.names.saturating_add(1);
         self.name_sum = self.name_sum.wrapping_add(name_sum(dir, name));
         self.named_in = dir;
         self.kinds_differ |= self.named_kind.is_some_and(|other| other != kind);
@@ -55,7 +54,7 @@ impl InodeFacts {
 
     /// The inode says that a directory has a name for it.
     pub fn refer(&mut self, dir: u64, name: &[u8]) {
-        self.refs += 1;
+        self.refs = self.refs.saturating_add(1);
         self.ref_sum = self.ref_sum.wrapping_add(name_sum(dir, name));
     }
 }
@@ -82,16 +81,18 @@ impl Facts {
 impl<D> Check<'_, D> {
     pub(super) fn compare_names(&mut self, roots: &Roots) {
         let facts = core::mem::take(&mut self.facts);
-        let mut present = 0;
+        let mut present = 0u64;
         for (ino, inode) in &facts.inodes {
             let Some(item) = &inode.item else {
                 self.complain(*ino, "is referred to and does not exist");
                 continue;
             };
-            present += 1;
-            self.report.counts.inodes += 1;
+            present = present.saturating_add(1);
+            let counts = &mut self.report.counts;
+            counts.inodes = counts.inodes.saturating_add(1);
             let kind = item.kind();
-            self.report.counts.directories += u64::from(kind == Some(Kind::Directory));
+            let directory = u64::from(kind == Some(Kind::Directory));
+            counts.directories = counts.directories.saturating_add(directory);
             self.compare_links(*ino, inode, item);
             if kind == Some(Kind::Directory) {
                 self.compare_directory(*ino, inode, item);
@@ -119,7 +120,7 @@ impl<D> Check<'_, D> {
     fn compare_links(&mut self, ino: u64, inode: &InodeFacts, item: &InodeItem) {
         let links = u64::from(item.links.get());
         let root = ino == ROOT_INO;
-        if links != inode.names + u64::from(root) {
+        if links != inode.names.saturating_add(u64::from(root)) {
             let text = format!("says it has {links} names and has {}", inode.names);
             self.complain(ino, &text);
         }
@@ -209,7 +210,6 @@ impl<D> Check<'_, D> {
     }
 
     fn complain(&mut self, ino: u64, text: &str) {
-        self.report
-            .add(4, None, String::from("inode ") + &format!("{ino} {text}"));
+        self.report.add(4, None, format!("inode {ino} {text}"));
     }
 }

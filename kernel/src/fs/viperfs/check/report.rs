@@ -62,7 +62,7 @@ impl Report {
         if self.problems.len() < PROBLEMS_MAX {
             self.problems.push(Problem { phase, block, text });
         } else {
-            self.more += 1;
+            self.more = self.more.saturating_add(1);
         }
     }
 }

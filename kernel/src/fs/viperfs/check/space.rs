@@ -29,7 +29,7 @@ impl BlockMap {
     /// Marks blocks; fails with the first that was marked before.
     pub fn claim(&mut self, run: Run) -> Result<(), u64> {
         let mut outcome = Ok(());
-        for block in run.start..run.start + u64::from(run.len) {
+        for block in run.start..run.end() {
             let Some((group, bit)) = self.geometry.locate(block) else {
                 continue;
             };
@@ -80,15 +80,18 @@ impl<D: BlockDevice> Check<'_, D> {
         let Some(recorded) = self.recorded(index, item) else {
             return;
         };
-        let free = recorded.to_block().len() * 8 - recorded.count_ones();
-        self.report.counts.free_blocks += free as u64;
+        let free = recorded.count_zeros();
+        let counts = &mut self.report.counts;
+        counts.free_blocks = counts.free_blocks.saturating_add(free as u64);
         for (bit, len) in recorded.without(&used).runs() {
             let text = format!("{len} blocks are marked as used and nothing uses them");
-            self.report.add(3, Some(first + bit as u64), text);
+            self.report
+                .add(3, Some(first.saturating_add(bit as u64)), text);
         }
         for (bit, len) in used.without(&recorded).runs() {
             let text = format!("{len} blocks are used and marked as free");
-            self.report.add(3, Some(first + bit as u64), text);
+            self.report
+                .add(3, Some(first.saturating_add(bit as u64)), text);
         }
         if free as u64 != u64::from(item.free.get()) {
             let text = format!(

@@ -100,7 +100,8 @@ fn root_is_readable<D: BlockDevice>(disk: &mut Disk<D>, superblock: &Superblock)
         } else {
             None
         };
-        let whole = bytes.filter(|bytes| bytes.len() == blocks as usize * BLOCK_BYTES);
+        let whole =
+            bytes.filter(|bytes| Some(bytes.len()) == (blocks as usize).checked_mul(BLOCK_BYTES));
         whole.is_some_and(|bytes| decode_node(bytes, &pointer, uuid32(&superblock.uuid)).is_ok())
     })
 }

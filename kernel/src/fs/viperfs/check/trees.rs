@@ -39,7 +39,8 @@ impl<D: BlockDevice> Check<'_, D> {
             let Some(node) = self.read_node(&pending, owner) else {
                 continue;
             };
-            self.report.counts.nodes += 1;
+            let nodes = &mut self.report.counts.nodes;
+            *nodes = nodes.saturating_add(1);
             let address = pending.pointer.addr0.get();
             match node.level().checked_sub(1) {
                 Some(below) => to_visit.extend(self.children(&node, &pending, below)),
@@ -57,10 +58,9 @@ impl<D: BlockDevice> Check<'_, D> {
             pointer: node.child(index),
             level: Some(level),
             low: node.key(index),
-            high: if index + 1 < node.count() {
-                Some(node.key(index + 1))
-            } else {
-                above.high
+            high: match index.saturating_add(1) {
+                next if next < node.count() => Some(node.key(next)),
+                _ => above.high,
             },
         };
         // The last one pushed is taken first.

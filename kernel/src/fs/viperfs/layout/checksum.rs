@@ -1,5 +1,6 @@
 //! Checksums of nodes, bitmaps, superblocks and file data.
 
+use crate::word;
 use xxhash_rust::xxh64::xxh64;
 
 /// The only checksum kind of this version: xxh64.
@@ -12,5 +13,5 @@ pub fn block_sum(bytes: &[u8]) -> u64 {
 
 /// Sum of one 4 KiB block of file data: the low half of its xxh64.
 pub fn data_sum(block: &[u8]) -> u32 {
-    xxh64(block, 0) as u32
+    word::low_half(xxh64(block, 0))
 }

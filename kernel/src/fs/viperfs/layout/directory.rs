@@ -6,6 +6,7 @@ use siphasher::sip::SipHasher24;
 
 use super::inode::Kind;
 use crate::fs::viperfs::fold;
+use crate::word;
 
 /// Bytes of an entry before its name: inode u64, kind u8, slot u8, name length u8.
 pub const ENTRY_BYTES: usize = 11;
@@ -39,13 +40,13 @@ pub struct EntryRef<'a> {
 impl EntryRef<'_> {
     /// Bytes it takes in an item.
     pub fn encoded_len(&self) -> usize {
-        ENTRY_BYTES + self.name.len()
+        ENTRY_BYTES.saturating_add(self.name.len())
     }
 
     /// Appends its encoding.
     pub fn encode(&self, out: &mut alloc::vec::Vec<u8>) {
         out.extend_from_slice(&self.ino.to_le_bytes());
-        out.extend_from_slice(&[self.kind as u8, self.slot, self.name.len() as u8]);
+        out.extend_from_slice(&[self.kind as u8, self.slot, word::count8(self.name.len())]);
         out.extend_from_slice(self.name);
     }
 }

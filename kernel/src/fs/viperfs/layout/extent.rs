@@ -6,6 +6,7 @@ use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::BLOCK_BYTES;
+use crate::word;
 
 /// Most blocks of one extent (128 KiB).
 pub const EXTENT_BLOCKS_MAX: usize = 32;
@@ -15,6 +16,16 @@ pub const INLINE_BYTES_MAX: usize = 1024;
 pub const SUM_BYTES: usize = 4;
 /// Bytes of file that one extent can cover.
 pub const EXTENT_BYTES_MAX: u64 = (EXTENT_BLOCKS_MAX * BLOCK_BYTES) as u64;
+
+/// Blocks that these checksums are of.
+pub fn blocks_of(sums: &[u8]) -> u32 {
+    word::count32(sums.len() / SUM_BYTES)
+}
+
+/// Where the checksum of a block is among those of its extent.
+pub fn sum_at(block: u64) -> Option<usize> {
+    word::index(block).checked_mul(SUM_BYTES)
+}
 
 /// How the bytes are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +103,8 @@ impl<'a> Extent<'a> {
             return fits.then_some(Extent::Inline(body));
         }
         let regular = header.kind == ExtentKind::Regular as u8;
-        let whole = (1..=EXTENT_BLOCKS_MAX).contains(&len) && body.len() == len * SUM_BYTES;
+        let whole = (1..=EXTENT_BLOCKS_MAX).contains(&len)
+            && Some(body.len()) == len.checked_mul(SUM_BYTES);
         (regular && whole).then_some(Extent::Regular {
             block: header.block.get(),
             generation: header.generation.get(),
@@ -118,12 +130,12 @@ impl<'a> Extent<'a> {
         };
         let header = ExtentHeader {
             kind: kind as u8,
-            len: U32::new(len as u32),
+            len: U32::new(word::count32(len)),
             generation: U64::new(generation),
             block: U64::new(block),
             ..ExtentHeader::default()
         };
-        let mut value = Vec::with_capacity(HEADER_BYTES + body.len());
+        let mut value = Vec::with_capacity(HEADER_BYTES.saturating_add(body.len()));
         value.extend_from_slice(header.as_bytes());
         value.extend_from_slice(body);
         value
@@ -133,7 +145,9 @@ impl<'a> Extent<'a> {
     pub fn covered_bytes(&self) -> u64 {
         match self {
             Extent::Inline(_) => BLOCK_BYTES as u64,
-            Extent::Regular { sums, .. } => (sums.len() / SUM_BYTES * BLOCK_BYTES) as u64,
+            Extent::Regular { sums, .. } => {
+                u64::from(blocks_of(sums)).saturating_mul(BLOCK_BYTES as u64)
+            }
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Fixed places of a volume: superblocks, log, allocation groups.
 
+use crate::word;
 use core::ops::Range;
 
 /// Size of a block in bytes; the unit of every address.
 pub const BLOCK_BYTES: usize = 4096;
 /// Blocks in an allocation group: one bitmap block describes it.
-pub const GROUP_BLOCKS: u64 = (BLOCK_BYTES * 8) as u64;
+pub const GROUP_BLOCKS: u64 = GROUP_BITS as u64;
+/// The same as the number of bits of that block.
+pub const GROUP_BITS: usize = BLOCK_BYTES * 8;
 /// Places at which superblocks are kept.
 pub const PLACES: usize = 3;
 /// Slots of a place; generation N is written to slot N & 1.
@@ -58,13 +61,14 @@ impl Geometry {
         // The log ends before the second place; for a volume that has 64 MiB or more
         // in front of it this caps the log a little below 64 MiB.
         let log_blocks = (total_blocks / 256).clamp(LOG_BLOCKS_MIN, PLACE1 - LOG_START);
-        let mut groups_start = LOG_START + log_blocks;
+        let mut groups_start = LOG_START.checked_add(log_blocks)?;
         if place1.abs_diff(groups_start) < SLOTS {
-            groups_start = place1 + SLOTS;
+            groups_start = place1.checked_add(SLOTS)?;
         }
-        let space = total_blocks - groups_start;
+        let space = total_blocks.checked_sub(groups_start)?;
         let rest = space % GROUP_BLOCKS;
-        let groups = space / GROUP_BLOCKS + u64::from(rest >= GROUP_BLOCKS_MIN);
+        let last = u64::from(rest >= GROUP_BLOCKS_MIN);
+        let groups = (space / GROUP_BLOCKS).checked_add(last)?;
         Some(Geometry {
             total_blocks,
             node_bytes,
@@ -77,7 +81,7 @@ impl Geometry {
 
     /// Blocks of one node.
     pub fn node_blocks(&self) -> u32 {
-        (self.node_bytes / BLOCK_BYTES) as u32
+        word::count32(self.node_bytes / BLOCK_BYTES)
     }
 
     /// Block of a superblock slot.
@@ -85,26 +89,36 @@ impl Geometry {
         let first = match place {
             0 => PLACE0,
             1 => PLACE1.min(self.total_blocks / 2),
-            _ => self.total_blocks - PLACE2_FROM_END,
+            _ => self.total_blocks.saturating_sub(PLACE2_FROM_END),
         };
-        first + (slot & 1)
+        first.saturating_add(slot & 1)
+    }
+
+    /// Where a group starts, or would if there were so many.
+    fn group_start(&self, group: usize) -> u64 {
+        let offset = (group as u64).saturating_mul(GROUP_BLOCKS);
+        self.groups_start.saturating_add(offset)
     }
 
     /// Blocks of a group, its bitmap slots included.
     pub fn group_range(&self, group: usize) -> Range<u64> {
-        let start = self.groups_start + group as u64 * GROUP_BLOCKS;
-        start.min(self.total_blocks)..(start + GROUP_BLOCKS).min(self.total_blocks)
+        let (start, next) = (
+            self.group_start(group),
+            self.group_start(group.saturating_add(1)),
+        );
+        start.min(self.total_blocks)..next.min(self.total_blocks)
     }
 
     /// Blocks of all groups together.
     pub fn grouped_blocks(&self) -> u64 {
-        let end = self.groups_start + self.groups as u64 * GROUP_BLOCKS;
-        end.min(self.total_blocks) - self.groups_start
+        let end = self.group_start(self.groups).min(self.total_blocks);
+        end.saturating_sub(self.groups_start)
     }
 
     /// Block of a bitmap slot of a group.
     pub fn bitmap(&self, group: usize, slot: u8) -> u64 {
-        self.group_range(group).start + u64::from(slot & 1)
+        let first = self.group_range(group).start;
+        first.saturating_add(u64::from(slot & 1))
     }
 
     /// Group and bit that stand for a block; `None` outside of all groups.
@@ -135,13 +149,13 @@ impl Geometry {
     /// Fixed blocks of a group, as bits.
     pub fn fixed_bits(&self, group: usize) -> impl Iterator<Item = usize> {
         let range = self.group_range(group);
-        let tail = (range.end - range.start) as usize..GROUP_BLOCKS as usize;
+        let tail = word::index(range.end.saturating_sub(range.start))..GROUP_BITS;
         let supers = (1..PLACES)
             .flat_map(move |place| (0..SLOTS).map(move |slot| (place, slot)))
             .map(|(place, slot)| self.superblock(place, slot))
             .filter(move |block| range.contains(block))
             .filter_map(|block| self.locate(block).map(|(_, bit)| bit));
-        (0..BITMAP_SLOTS as usize).chain(supers).chain(tail)
+        (0..word::index(BITMAP_SLOTS)).chain(supers).chain(tail)
     }
 }
 

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::NAME_BYTES_MAX;
+use crate::word;
 
 /// Names of an inode in one directory: length byte and name, one after the other.
 pub fn names(value: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
@@ -20,7 +21,7 @@ pub fn names(value: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
 /// Adds a name; the caller has checked its length.
 pub fn push_name(value: &mut Vec<u8>, name: &[u8]) {
     let len = name.len().min(NAME_BYTES_MAX);
-    value.push(len as u8);
+    value.push(word::count8(len));
     value.extend_from_slice(name.get(..len).unwrap_or(&[]));
 }
 

@@ -2,10 +2,11 @@
 
 use core::ops::Range;
 
-use super::{NodePlace, Purpose, Run, Space};
+use super::{NodePlace, Purpose, Run, Space, eighths_of};
 use crate::block::BlockDevice;
 use crate::fs::viperfs::disk::Disk;
 use crate::fs::viperfs::error::{Error, Result};
+use crate::word;
 
 impl Space {
     /// Fills the stash with places for `nodes` nodes and makes sure that `data` blocks
@@ -20,13 +21,13 @@ impl Space {
         keep_back: u64,
     ) -> Result<()> {
         let missing = nodes.saturating_sub(self.stash.len()) as u64;
-        let per_node = 2 * u64::from(self.geometry.node_blocks());
-        let needed = missing * per_node + data;
+        let per_node = u64::from(self.geometry.node_blocks()).saturating_mul(2);
+        let needed = missing.saturating_mul(per_node).saturating_add(data);
         if missing == 0 && data == 0 && keep_back == 0 {
             return Ok(());
         }
         self.load_for(disk, needed)?;
-        if self.available < needed + keep_back {
+        if self.available < needed.saturating_add(keep_back) {
             return Err(Error::NoSpace);
         }
         while self.stash.len() < nodes {
@@ -64,7 +65,7 @@ impl Space {
 
     /// Whether the whole run was given out since the last commit.
     pub fn is_fresh(&self, run: Run) -> bool {
-        (run.start..run.start + u64::from(run.len)).all(|block| {
+        (run.start..run.end()).all(|block| {
             let place = self.geometry.locate(block);
             let group = place.and_then(|(group, bit)| Some((self.groups.get(group)?, bit)));
             let maps = group.and_then(|(group, bit)| Some((group.maps.as_ref()?, bit)));
@@ -125,7 +126,7 @@ impl Space {
             .into_iter()
             .find_map(|range| self.find_in(range, want, min))?;
         if home.contains(&found.start) {
-            let next = found.start + u64::from(found.len);
+            let next = found.end();
             if let Some(cursor) = self.cursors.get_mut(purpose as usize) {
                 *cursor = next;
             }
@@ -134,12 +135,11 @@ impl Space {
     }
 
     fn home(&self, purpose: Purpose) -> Range<u64> {
-        let start = self.geometry.groups_start;
-        let eighth = (self.geometry.total_blocks - start) / 8;
+        let at = |eighths| eighths_of(&self.geometry, eighths);
         match purpose {
-            Purpose::FirstCopy => start..start + eighth,
-            Purpose::SecondCopy => start + 4 * eighth..start + 5 * eighth,
-            Purpose::Data => start + eighth..start + 4 * eighth,
+            Purpose::FirstCopy => at(0)..at(1),
+            Purpose::SecondCopy => at(4)..at(5),
+            Purpose::Data => at(1)..at(4),
         }
     }
 
@@ -154,12 +154,12 @@ impl Space {
                 break;
             }
             let Some(maps) = &group.maps else { continue };
-            let from = range.start.saturating_sub(blocks.start) as usize;
-            let to = (range.end.min(blocks.end) - blocks.start) as usize;
+            let bit_of = |block: u64| word::index(block.saturating_sub(blocks.start));
+            let (from, to) = (bit_of(range.start), bit_of(range.end.min(blocks.end)));
             if let Some((bit, len)) = maps.busy.find_clear(from, to, want as usize, min as usize) {
                 return Some(Run {
-                    start: blocks.start + bit as u64,
-                    len: len as u32,
+                    start: blocks.start.saturating_add(bit as u64),
+                    len: word::count32(len),
                 });
             }
         }
@@ -176,7 +176,7 @@ impl Space {
     }
 
     fn mark_used(&mut self, run: Run) {
-        let mut taken = 0;
+        let mut taken = 0u64;
         self.for_each_bit(run, |group, bit| {
             if let Some(maps) = &mut group.maps
                 && !maps.used.put(bit, true)
@@ -184,7 +184,7 @@ impl Space {
                 maps.fresh.put(bit, true);
                 group.free = group.free.saturating_sub(1);
                 group.dirty = true;
-                taken += 1;
+                taken = taken.saturating_add(1);
             }
         });
         self.free = self.free.saturating_sub(taken);

@@ -67,10 +67,10 @@ impl Bitmap {
         self.words.fill(0);
     }
 
-    pub fn count_ones(&self) -> usize {
+    pub fn count_zeros(&self) -> usize {
         self.words
             .iter()
-            .map(|word| word.count_ones() as usize)
+            .map(|word| word.count_zeros() as usize)
             .sum()
     }
 
@@ -100,7 +100,7 @@ impl Bitmap {
             let start = self.next(from, true);
             let end = self.next(start, false);
             from = end;
-            (start < BITS).then_some((start, end - start))
+            (start < BITS).then_some((start, end.saturating_sub(start)))
         })
     }
 
@@ -118,11 +118,12 @@ impl Bitmap {
             if start >= to {
                 return None;
             }
-            let end = self.next_before(start, true, to.min(start + want));
-            if end - start >= min {
-                return Some((start, end - start));
+            let end = self.next_before(start, true, to.min(start.saturating_add(want)));
+            let len = end.saturating_sub(start);
+            if len >= min {
+                return Some((start, len));
             }
-            position = end.max(start + 1);
+            position = end.max(start.saturating_add(1));
         }
     }
 
@@ -140,9 +141,10 @@ impl Bitmap {
             let sought = if value { *word } else { !*word };
             let rest = sought >> (position % WORD_BITS);
             if rest != 0 {
-                return (position + rest.trailing_zeros() as usize).min(limit);
+                let found = position.saturating_add(rest.trailing_zeros() as usize);
+                return found.min(limit);
             }
-            position = (position / WORD_BITS + 1) * WORD_BITS;
+            position = (position | (WORD_BITS - 1)).saturating_add(1);
         }
         limit
     }
@@ -176,7 +178,7 @@ mod tests {
             map.put(bit, true);
         }
         assert_eq!(Bitmap::from_block(&map.to_block()), map);
-        assert_eq!(map.count_ones(), 5);
+        assert_eq!(map.count_zeros(), BITS - 5);
         assert!(!map.get(BITS), "outside is clear");
     }
 }

@@ -7,6 +7,7 @@ use crate::fs::viperfs::disk::Disk;
 use crate::fs::viperfs::error::Result;
 use crate::fs::viperfs::layout::geometry::BITMAP_SLOTS;
 use crate::fs::viperfs::layout::{BLOCK_BYTES, Geometry};
+use crate::word;
 
 impl Space {
     /// Reads the bitmaps of a group unless that was done.
@@ -29,7 +30,7 @@ impl Space {
             return Ok(());
         }
         let first = geometry.bitmap(index, 0);
-        let both = disk.read(first, BITMAP_SLOTS as usize);
+        let both = disk.read(first, word::index(BITMAP_SLOTS));
         let slots = both
             .as_ref()
             .ok()
@@ -71,37 +72,40 @@ impl Space {
     fn adopt(&mut self, index: usize, mut used: Bitmap, earlier: Option<Bitmap>, counted: u64) {
         used.merge(&fixed_bitmap(&self.geometry, index));
         let range = self.geometry.group_range(index);
-        let clear = super::bitmap::BITS - used.count_ones();
+        let clear = used.count_zeros();
         let mut maps = Maps::new(used);
-        let mut pinned = 0;
+        let mut pinned = 0u64;
         if let Some(earlier) = earlier {
             for (start, len) in earlier.without(&maps.used).runs() {
                 self.held.push(Run {
-                    start: range.start + start as u64,
-                    len: len as u32,
+                    start: range.start.saturating_add(start as u64),
+                    len: word::count32(len),
                 });
-                pinned += len as u64;
+                pinned = pinned.saturating_add(len as u64);
             }
             maps.busy.merge(&earlier);
         }
         for run in self.freed.iter().chain(&self.cleared).chain(&self.held) {
             let inside = range.contains(&run.start);
-            let first = run.start.saturating_sub(range.start) as usize;
+            let first = word::index(run.start.saturating_sub(range.start));
             let bits = if inside {
-                first..first + run.len as usize
+                first..first.saturating_add(run.len as usize)
             } else {
                 0..0
             };
             for bit in bits {
-                pinned += u64::from(!maps.busy.put(bit, true));
+                let more = u64::from(!maps.busy.put(bit, true));
+                pinned = pinned.saturating_add(more);
             }
         }
         if let Some(group) = self.groups.get_mut(index) {
             // The count in the item may be wrong on a damaged disk.
-            self.available = self.available.saturating_sub(counted);
-            self.available += (clear as u64).saturating_sub(pinned);
-            self.free = (self.free + clear as u64).saturating_sub(u64::from(group.free));
-            group.free = clear as u32;
+            let usable = (clear as u64).saturating_sub(pinned);
+            let others = self.available.saturating_sub(counted);
+            self.available = others.saturating_add(usable);
+            let with_group = self.free.saturating_add(clear as u64);
+            self.free = with_group.saturating_sub(u64::from(group.free));
+            group.free = word::count32(clear);
             group.maps = Some(maps);
         }
     }

@@ -39,6 +39,18 @@ pub(crate) struct Run {
     pub len: u32,
 }
 
+impl Run {
+    /// Number of blocks.
+    pub fn blocks(self) -> u64 {
+        u64::from(self.len)
+    }
+
+    /// The block behind the last one.
+    pub fn end(self) -> u64 {
+        self.start.saturating_add(self.blocks())
+    }
+}
+
 /// What a run is for; each use has its own part of the volume as long as there is room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -85,10 +97,7 @@ impl Space {
     /// The space of a volume with these groups.
     pub fn new(geometry: Geometry, groups: Vec<Group>, keep: u8) -> Space {
         let available = groups.iter().map(|group| u64::from(group.free)).sum();
-        let at = |eighths: u64| {
-            let span = geometry.total_blocks - geometry.groups_start;
-            geometry.groups_start + span / 8 * eighths
-        };
+        let at = |eighths| eighths_of(&geometry, eighths);
         Space {
             geometry,
             groups,
@@ -114,12 +123,14 @@ impl Space {
 
     /// Blocks that become available by commits alone.
     pub fn pending(&self) -> u64 {
-        blocks_of(&self.freed) + blocks_of(&self.cleared) + blocks_of(&self.held)
+        let runs = self.freed.iter().chain(&self.cleared).chain(&self.held);
+        runs.map(|run| run.blocks()).sum()
     }
 
     /// Groups whose item the next commit has to write, at most.
     pub fn groups_to_write(&self) -> usize {
-        (self.dirty.len() + self.freed.len()).min(self.groups.len())
+        let changed = self.dirty.len().saturating_add(self.freed.len());
+        changed.min(self.groups.len())
     }
 
     /// Groups that differ from their durable bitmap.
@@ -153,6 +164,9 @@ impl Space {
     }
 }
 
-fn blocks_of(runs: &[Run]) -> u64 {
-    runs.iter().map(|run| u64::from(run.len)).sum()
+/// The block after so many eighths of the space in groups.
+fn eighths_of(geometry: &Geometry, eighths: u64) -> u64 {
+    let span = geometry.total_blocks.saturating_sub(geometry.groups_start);
+    let distance = (span / 8).saturating_mul(eighths);
+    geometry.groups_start.saturating_add(distance)
 }

@@ -14,15 +14,15 @@ impl Space {
             self.inconsistent = true;
             return;
         }
-        self.free += u64::from(run.len);
+        self.free = self.free.saturating_add(run.blocks());
         let mut deferred: Option<Run> = None;
-        for block in run.start..run.start + u64::from(run.len) {
+        for block in run.start..run.end() {
             if self.free_fresh(block) {
                 self.freed.extend(deferred.take());
                 continue;
             }
             match &mut deferred {
-                Some(run) => run.len += 1,
+                Some(run) => run.len = run.len.saturating_add(1),
                 None => {
                     deferred = Some(Run {
                         start: block,
@@ -92,20 +92,20 @@ impl Space {
     }
 
     pub(super) fn release_busy(&mut self, run: Run) {
-        let mut released = 0;
+        let mut released = 0u64;
         self.for_each_bit(run, |group, bit| {
             if let Some(maps) = &mut group.maps
                 && !maps.used.get(bit)
                 && maps.busy.put(bit, false)
             {
-                released += 1;
+                released = released.saturating_add(1);
             }
         });
-        self.available += released;
+        self.available = self.available.saturating_add(released);
     }
 
     pub(super) fn for_each_bit(&mut self, run: Run, mut visit: impl FnMut(&mut Group, usize)) {
-        for block in run.start..run.start.saturating_add(u64::from(run.len)) {
+        for block in run.start..run.end() {
             if let Some((index, bit)) = self.geometry.locate(block)
                 && let Some(group) = self.groups.get_mut(index)
             {
@@ -130,20 +130,20 @@ impl Space {
         }
         maps.used.put(bit, false);
         maps.busy.put(bit, false);
-        group.free += 1;
-        self.available += 1;
+        group.free = group.free.saturating_add(1);
+        self.available = self.available.saturating_add(1);
         true
     }
 
     fn clear_used(&mut self, run: Run) {
-        let mut unused = 0;
+        let mut unused = 0u64;
         self.for_each_bit(run, |group, bit| {
             let Some(maps) = &mut group.maps else { return };
             if maps.used.put(bit, false) {
-                group.free += 1;
+                group.free = group.free.saturating_add(1);
                 group.dirty = true;
             } else {
-                unused += 1;
+                unused = unused.saturating_add(1);
             }
         });
         self.note_dirty(run.start);

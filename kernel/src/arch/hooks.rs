@@ -109,6 +109,8 @@ pub struct Hooks {
     pub timer: fn(),
     /// Another CPU asked this one to look at its pending bits.
     pub ipi: fn(),
+    /// A program's access failed; whether it can be tried again at once.
+    pub mend_fault: fn(u64, Access) -> bool,
     /// A program faulted.
     pub user_fault: fn(&UserFault),
     /// The running thread gave up the CPU in a system call; its results come later.

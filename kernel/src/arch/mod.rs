@@ -39,6 +39,7 @@ pub use back_end::mmu::{
     ImageLayout, activate_kernel_table, dma_barrier, empty_table, extend_boot_map, flush_all,
     flush_asid, flush_page, image_layout, image_tail, phys_to_virt, publish_tables, virt_to_phys,
 };
+pub use back_end::page_memory::{copy_page, zero_page};
 pub use back_end::power::{
     power_off, reboot, semihosting_exit, semihosting_write, set_firmware_call,
 };

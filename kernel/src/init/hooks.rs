@@ -9,6 +9,7 @@ pub(super) static HOOKS: Hooks = Hooks {
     irq: drivers::handle_irq,
     timer: sched::handle_timer,
     ipi,
+    mend_fault: sched::mend_fault,
     user_fault: process::handle_user_fault,
     syscall_blocked: sched::block_frameless,
     user_work: sched::handle_user_pending,

@@ -1,6 +1,8 @@
 //! The memory of one process.
 #![forbid(unsafe_code)]
 
+use core::ops::ControlFlow;
+
 use crate::account::{Account, Resource};
 use crate::arch::{self, Access, Descriptor, PageFlags};
 use crate::limits::{MAPPING_BYTES_MAX, MEMORY_MAP_END, MEMORY_MAP_START};
@@ -10,7 +12,7 @@ use super::asid::Asid;
 use super::fault::{self, Step};
 use super::frame::{Frame, Purpose};
 use super::memory::SourceError;
-use super::page_table::PageTable;
+use super::page_table::{PageEntry, PageTable};
 use super::reclaim::reclaim;
 use super::vma::{Backing, Protected, Vma, VmaError, VmaList};
 use super::{PAGE, page_table};
@@ -206,8 +208,9 @@ impl AddressSpace {
     pub fn unmap(&self, start: u64, bytes: u64) -> Result<(), MapError> {
         let end = user_range(start, bytes).ok_or(MapError::Invalid)?;
         let mut inner = self.inner.lock();
-        inner.list.remove(start, end)?;
-        self.drop_pages(&mut inner.table, start, end);
+        inner.list.make_edges(start, end)?;
+        self.drop_mapped(&inner, start, end);
+        inner.list.remove_whole(start, end);
         Ok(())
     }
 
@@ -230,8 +233,9 @@ impl AddressSpace {
         // must keep their contents, so their entries are rewritten in place, always to
         // fewer permissions than the mapping has: a store faults once more.
         let asid = self.asid.last();
-        inner.table.for_each_page(start, end, &mut |_, old| {
-            Some(fault::reprotected(old, flags | PageFlags::USER))
+        let _ = inner.table.for_each_page(start, end, |_, entry| {
+            entry.set(fault::reprotected(entry.get(), flags | PageFlags::USER));
+            ControlFlow::<()>::Continue(())
         });
         arch::flush_asid(asid);
         if flags.contains(PageFlags::EXECUTE) {
@@ -252,6 +256,20 @@ impl AddressSpace {
             Err(FaultError::NoMemory) if reclaim() => self.fault_once(address, access),
             result => result,
         }
+    }
+
+    /// Mends a page fault if that needs no sleep and nothing stands against it; otherwise
+    /// nothing has changed, and [`AddressSpace::fault`] mends it or says why not.
+    #[inline]
+    pub fn fault_at_hand(&self, address: u64, access: Access) -> bool {
+        if address >= abi::USER_END {
+            return false;
+        }
+        let mut inner = self.inner.lock();
+        matches!(
+            fault::step(self, &mut inner, address, access),
+            Ok(Step::Done)
+        )
     }
 
     fn fault_once(&self, address: u64, access: Access) -> Result<(), FaultError> {
@@ -313,18 +331,18 @@ impl AddressSpace {
         self.account.uncharge(Resource::Pages, 1);
     }
 
-    /// Sets an entry, charging the table pages it needs; returns the old entry.
-    pub(super) fn set_entry(
+    /// The entry of a page whose tables are missing, charging those it needs.
+    #[cold]
+    pub(super) fn make_entry(
         &self,
         table: &mut PageTable,
         address: u64,
-        descriptor: Descriptor,
-    ) -> Result<Descriptor, FaultError> {
+    ) -> Result<PageEntry, FaultError> {
         let before = table.table_pages();
         self.account
             .charge(Resource::Tables, TABLES_PER_PAGE)
             .map_err(|_| FaultError::NoMemory)?;
-        let result = table.set(address, descriptor);
+        let result = table.make_entry(address);
         let used = table.table_pages().saturating_sub(before);
         self.account
             .uncharge(Resource::Tables, TABLES_PER_PAGE.saturating_sub(used));
@@ -336,42 +354,55 @@ impl AddressSpace {
         arch::flush_page(self.asid.last(), address);
     }
 
-    fn drop_pages(&self, table: &mut PageTable, start: u64, end: u64) {
-        // Entries first, then the TLB, and only then the pages: batches keep the pages
-        // of one flush at hand without allocating.
+    /// Drops the pages of every mapping in a range.
+    fn drop_mapped(&self, inner: &Inner, start: u64, end: u64) {
+        for vma in inner.list.within(start, end) {
+            self.drop_pages(&inner.table, vma.start.max(start), vma.end.min(end));
+        }
+    }
+
+    fn drop_pages(&self, table: &PageTable, start: u64, end: u64) {
+        // Entries first, then the TLB, and only then the pages: a batch keeps the pages of
+        // one flush at hand without allocating.
         const BATCH: usize = 64;
+        let mut batch = [Descriptor::INVALID; BATCH];
         let mut from = start;
         while from < end {
-            let mut batch: [Option<Descriptor>; BATCH] = [None; BATCH];
-            let mut count = 0;
-            let mut next = end;
-            table.for_each_page(from, end, &mut |address, descriptor| {
-                let Some(place) = batch.get_mut(count) else {
-                    next = next.min(address);
-                    return None;
+            let mut places = batch.iter_mut();
+            let mut first = from;
+            let full = table.for_each_page(from, end, |address, entry| {
+                let Some(place) = places.next() else {
+                    return ControlFlow::Break(address);
                 };
-                *place = Some(descriptor);
-                count = count.saturating_add(1);
-                Some(Descriptor::INVALID)
+                first = address;
+                *place = entry.get();
+                entry.set(Descriptor::INVALID);
+                ControlFlow::Continue(())
             });
-            if count > 0 {
-                arch::flush_asid(self.asid.last());
+            let count = BATCH.saturating_sub(places.len());
+            match count {
+                0 => return,
+                1 => arch::flush_page(self.asid.last(), first),
+                _ => arch::flush_asid(self.asid.last()),
             }
-            for descriptor in batch.iter().flatten() {
-                if descriptor.0 & CHARGED != 0 {
-                    self.uncharge_page();
-                }
+            let mut charged = 0u64;
+            for descriptor in batch.iter().take(count) {
+                charged = charged.saturating_add(u64::from(descriptor.0 & CHARGED != 0));
                 drop(Frame::from_address(descriptor.address()));
             }
-            from = next;
+            self.account.uncharge(Resource::Pages, charged);
+            from = match full {
+                ControlFlow::Break(next) => next,
+                ControlFlow::Continue(()) => end,
+            };
         }
     }
 }
 
 impl Drop for AddressSpace {
     fn drop(&mut self) {
-        let mut inner = self.inner.lock();
-        self.drop_pages(&mut inner.table, 0, abi::USER_END);
+        let inner = self.inner.lock();
+        self.drop_mapped(&inner, 0, abi::USER_END);
         self.account
             .uncharge(Resource::Tables, inner.table.table_pages());
     }
@@ -403,7 +434,7 @@ mod tests {
     #[test]
     fn pages_come_on_the_first_touch_and_all_go_back() {
         with_memory(|| {
-            let account = Account::new(None).unwrap();
+            let account = Account::root().unwrap();
             let before = crate::mm::free_frames();
             let space = AddressSpace::new(account.clone()).unwrap();
             let at = space.map(request(1 << 30, Backing::Anonymous)).unwrap();
@@ -432,7 +463,7 @@ mod tests {
     #[test]
     fn a_private_mapping_shares_until_it_is_written() {
         with_memory(|| {
-            let account = Account::new(None).unwrap();
+            let account = Account::root().unwrap();
             let space = AddressSpace::new(account.clone()).unwrap();
             let pages = Ref::new(MemoryPages::anonymous(2 * PAGE)).unwrap();
             pages.page(0).unwrap().write(0, b"first");
@@ -459,7 +490,7 @@ mod tests {
     #[test]
     fn the_tail_behind_the_shown_bytes_is_zero() {
         with_memory(|| {
-            let account = Account::new(None).unwrap();
+            let account = Account::root().unwrap();
             let space = AddressSpace::new(account).unwrap();
             let pages = Ref::new(MemoryPages::anonymous(PAGE)).unwrap();
             pages.page(0).unwrap().write(0, &[9; 16]);
@@ -483,7 +514,7 @@ mod tests {
     #[test]
     fn a_limit_stops_the_page_beyond_it() {
         with_memory(|| {
-            let account = Account::new(None).unwrap();
+            let account = Account::root().unwrap();
             account.set_limit(Resource::Pages, 2);
             let space = AddressSpace::new(account).unwrap();
             let at = space.map(request(4 * PAGE, Backing::Anonymous)).unwrap();
@@ -501,7 +532,7 @@ mod tests {
     #[test]
     fn write_and_execute_never_come_together() {
         with_memory(|| {
-            let space = AddressSpace::new(Account::new(None).unwrap()).unwrap();
+            let space = AddressSpace::new(Account::root().unwrap()).unwrap();
             let both = PageFlags::WRITE | PageFlags::EXECUTE;
             let mut wanted = request(PAGE, Backing::Anonymous);
             wanted.flags = both;
@@ -522,7 +553,7 @@ mod tests {
     #[test]
     fn odd_ranges_are_refused() {
         with_memory(|| {
-            let space = AddressSpace::new(Account::new(None).unwrap()).unwrap();
+            let space = AddressSpace::new(Account::root().unwrap()).unwrap();
             for (start, bytes) in [
                 (0, PAGE),
                 (abi::USER_START, 0),

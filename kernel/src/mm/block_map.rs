@@ -44,6 +44,23 @@ impl BlockMap {
         None
     }
 
+    /// Takes up to `most` single pages, lowest first; returns how many.
+    pub fn take_singles(&mut self, most: usize, mut take: impl FnMut(usize)) -> usize {
+        let mut left = most.min(self.free());
+        let taken = left;
+        for (index, word) in self.words.iter_mut().enumerate() {
+            let mut rest = *word;
+            while rest != 0 && left != 0 {
+                take((index << WORD_SHIFT) | rest.trailing_zeros() as usize);
+                rest &= rest.wrapping_sub(1);
+                left = left.wrapping_sub(1);
+            }
+            *word = rest;
+        }
+        self.free = self.free.saturating_sub(taken);
+        taken
+    }
+
     /// Returns `1 << order` pages from `first` on.
     ///
     /// Returns false, and changes nothing, where one of them is free already.
@@ -109,6 +126,27 @@ mod tests {
             assert!(seen.iter().all(|page| *page));
             assert_eq!(map.free(), 0);
         }
+    }
+
+    #[test]
+    fn single_pages_come_in_order_and_no_more_than_wanted() {
+        let mut map = BlockMap::FULL;
+        for page in [3, 5, 64, 500] {
+            assert!(map.give(page, 0));
+        }
+        let mut seen = [0; 4];
+        let mut places = seen.iter_mut();
+        assert_eq!(
+            map.take_singles(2, |page| *places.next().unwrap() = page),
+            2
+        );
+        assert_eq!(map.free(), 2);
+        assert_eq!(
+            map.take_singles(9, |page| *places.next().unwrap() = page),
+            2
+        );
+        assert_eq!(seen, [3, 5, 64, 500]);
+        assert_eq!((map.free(), map.take(0)), (0, None));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::PAGE;
 use super::address_space::{AddressSpace, CHARGED, FaultError, Inner};
 use super::frame::{Frame, Purpose};
 use super::memory::MemoryPages;
+use super::page_table::PageEntry;
 use super::vma::{Backing, Vma};
 
 /// What one look at a fault came to.
@@ -46,10 +47,15 @@ pub(super) fn step(
     address: u64,
     access: Access,
 ) -> Result<Step, FaultError> {
+    let Inner { list, table } = inner;
     let page = address & !(PAGE - 1);
-    let vma = inner.list.find(address).filter(|vma| allowed(vma, access));
-    let vma = vma.ok_or(FaultError::Denied)?.clone();
-    let old = inner.table.lookup(page);
+    let vma = list.find_again(address).filter(|vma| allowed(vma, access));
+    let vma = vma.ok_or(FaultError::Denied)?;
+    let entry = match table.entry(page) {
+        Some(entry) => entry,
+        None => space.make_entry(table, page)?,
+    };
+    let old = entry.get();
     if old.is_valid() {
         let ready = access != Access::Write || old.flags().contains(PageFlags::WRITE);
         // Another thread was faster, or the TLB had not heard of the entry yet.
@@ -57,12 +63,12 @@ pub(super) fn step(
             space.flush(page);
             return Ok(Step::Done);
         }
-        return unshare(space, inner, &vma, page, old);
+        return unshare(space, vma, page, entry);
     }
     match &vma.backing {
         Backing::Anonymous => {
             let frame = fresh(space, || Frame::zeroed(Purpose::User))?;
-            install(space, inner, page, frame, vma.flags, CHARGED)
+            Ok(install(entry, frame, vma.flags, CHARGED))
         }
         Backing::Memory {
             pages,
@@ -75,7 +81,7 @@ pub(super) fn step(
             let shown = bytes.saturating_sub(skipped);
             if *private && shown == 0 {
                 let frame = fresh(space, || Frame::zeroed(Purpose::User))?;
-                return install(space, inner, page, frame, vma.flags, CHARGED);
+                return Ok(install(entry, frame, vma.flags, CHARGED));
             }
             let Some(shared) = pages.present_page(number)? else {
                 return Ok(Step::Fill {
@@ -84,16 +90,16 @@ pub(super) fn step(
                 });
             };
             if !private {
-                let flags = shared_flags(pages, &vma, number, access);
-                return install(space, inner, page, shared, flags, 0);
+                let flags = shared_flags(pages, vma, number, access);
+                return Ok(install(entry, shared, flags, 0));
             }
             if access == Access::Write || shown < PAGE {
                 let frame = fresh(space, || shared.copied(Purpose::User))?;
                 zero_from(&frame, shown.min(PAGE) as usize);
-                return install(space, inner, page, frame, vma.flags, CHARGED);
+                return Ok(install(entry, frame, vma.flags, CHARGED));
             }
             let flags = vma.flags.difference(PageFlags::WRITE);
-            install(space, inner, page, shared, flags, 0)
+            Ok(install(entry, shared, flags, 0))
         }
     }
 }
@@ -122,42 +128,26 @@ fn fresh(space: &AddressSpace, take: impl FnOnce() -> Option<Frame>) -> Result<F
 }
 
 /// Enters a page where there was none.
-fn install(
-    space: &AddressSpace,
-    inner: &mut Inner,
-    page: u64,
-    frame: Frame,
-    flags: PageFlags,
-    charged: u64,
-) -> Result<Step, FaultError> {
-    let descriptor = Descriptor::page(frame.address(), MemoryType::Normal, flags);
+#[inline]
+fn install(entry: PageEntry, frame: Frame, flags: PageFlags, charged: u64) -> Step {
     if flags.contains(PageFlags::EXECUTE) {
         arch::synchronize_code();
     }
-    match space.set_entry(&mut inner.table, page, Descriptor(descriptor.0 | charged)) {
-        Ok(_) => {
-            // The entry owns the page from here on.
-            frame.into_address();
-            arch::publish_tables();
-            Ok(Step::Done)
-        }
-        Err(error) => {
-            if charged != 0 {
-                space.uncharge_page();
-            }
-            Err(error)
-        }
-    }
+    // The entry owns the page from here on.
+    let descriptor = Descriptor::page(frame.into_address(), MemoryType::Normal, flags);
+    entry.set(Descriptor(descriptor.0 | charged));
+    arch::publish_tables();
+    Step::Done
 }
 
 /// Serves a store to a page that is mapped read-only in a writable mapping.
 fn unshare(
     space: &AddressSpace,
-    inner: &mut Inner,
     vma: &Vma,
     page: u64,
-    old: Descriptor,
+    entry: PageEntry,
 ) -> Result<Step, FaultError> {
+    let old = entry.get();
     let charged = old.0 & CHARGED;
     if let Backing::Memory {
         pages,
@@ -168,15 +158,27 @@ fn unshare(
     {
         let skipped = page.saturating_sub(vma.start);
         pages.mark_dirty(first.saturating_add(skipped / PAGE));
-        return rewrite(space, inner, page, old.address(), vma.flags, charged);
+        return Ok(rewrite(
+            space,
+            page,
+            entry,
+            old.address(),
+            vma.flags,
+            charged,
+        ));
     }
     let shared = Frame::from_address(old.address());
     if charged != 0 && shared.is_exclusive() {
         // Its own page already; only the permission was missing.
         let address = shared.into_address();
-        return rewrite(space, inner, page, address, vma.flags, charged);
+        return Ok(rewrite(space, page, entry, address, vma.flags, charged));
     }
-    let copy = fresh(space, || shared.copied(Purpose::User));
+    let copy = if charged == 0 {
+        fresh(space, || shared.copied(Purpose::User))
+    } else {
+        // The charge for the shared page becomes that for the copy.
+        shared.copied(Purpose::User).ok_or(FaultError::NoMemory)
+    };
     let copy = match copy {
         Ok(copy) => copy,
         Err(error) => {
@@ -184,32 +186,24 @@ fn unshare(
             return Err(error);
         }
     };
-    let step = rewrite(space, inner, page, copy.into_address(), vma.flags, CHARGED)?;
+    let step = rewrite(space, page, entry, copy.into_address(), vma.flags, CHARGED);
     drop(shared);
-    if charged != 0 {
-        space.uncharge_page();
-    }
     Ok(step)
 }
 
 /// Replaces a valid entry, by way of an invalid one (break-before-make, ARM ARM D8.14.1).
 fn rewrite(
     space: &AddressSpace,
-    inner: &mut Inner,
     page: u64,
+    entry: PageEntry,
     address: u64,
     flags: PageFlags,
     charged: u64,
-) -> Result<Step, FaultError> {
-    inner.table.clear(page);
+) -> Step {
+    entry.set(Descriptor::INVALID);
     space.flush(page);
     let descriptor = Descriptor::page(address, MemoryType::Normal, flags);
-    // The entry's table is there: nothing is charged, and nothing can fail.
-    let entry = Descriptor(descriptor.0 | charged);
-    inner
-        .table
-        .set(page, entry)
-        .map_err(|_| FaultError::NoMemory)?;
+    entry.set(Descriptor(descriptor.0 | charged));
     arch::publish_tables();
-    Ok(Step::Done)
+    Step::Done
 }

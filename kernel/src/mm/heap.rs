@@ -9,7 +9,8 @@ use core::ptr::{NonNull, null_mut};
 use crate::arch::{phys_to_virt, virt_to_phys};
 use crate::sync::SpinLock;
 
-use super::frame::{Purpose, give_pages, take_pages};
+use super::frame::Purpose;
+use super::frame_pool::{give_pages, take_pages};
 
 /// Object sizes in bytes and, as a power of two of pages, the size of their slabs.
 const CLASSES: [(usize, u32); 15] = [

@@ -13,6 +13,8 @@ mod asid;
 mod block_map;
 mod fault;
 mod frame;
+mod frame_cache;
+mod frame_pool;
 #[allow(unsafe_code, reason = "the global allocator")]
 #[cfg_attr(
     not(test),
@@ -29,7 +31,8 @@ mod user;
 mod vma;
 
 pub use address_space::{AddressSpace, FaultError, MapError, MapRequest};
-pub use frame::{Frame, MemoryUse, Purpose, add_memory, free_frames, memory_use};
+pub use frame::{Frame, Purpose};
+pub use frame_pool::{MemoryUse, add_memory, free_frames, memory_use};
 pub use heap::KernelHeap;
 #[cfg(feature = "ktest")]
 pub use kernel_map::for_each_kernel_mapping;

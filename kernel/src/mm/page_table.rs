@@ -1,28 +1,44 @@
 //! Four-level page tables: walking, filling, emptying.
 #![allow(unsafe_code, reason = "table entries are raw memory")]
 
+use core::ops::ControlFlow;
+
 #[cfg(feature = "ktest")]
 use crate::arch::PageFlags;
 use crate::arch::{Descriptor, TABLE_ENTRIES, phys_to_virt};
 use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::word;
 
 use super::PAGE;
 use super::frame::{Frame, Purpose};
 
 /// Levels of a table; level 3 holds pages.
 const LAST_LEVEL: u32 = 3;
+/// Entries of the root that addresses below `USER_END` reach.
+const USER_ROOT_ENTRIES: usize = TABLE_ENTRIES / 2;
+/// Bytes that a table of the last level covers.
+const COVERED: u64 = (TABLE_ENTRIES as u64) << PAGE.trailing_zeros();
+/// Entries that are looked at together, as most tables are nearly empty.
+const GROUP: usize = 8;
 
 /// A table page had to be made and there was none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NoTable;
 
 /// The root of a tree of tables. Table pages are owned by the tree.
+///
+/// The upper half of a program's root, which no address of a program reaches, lists the
+/// tree's table pages as entries that are not valid, so that returning them needs no
+/// search. What does not fit is searched for.
 #[derive(Debug)]
 pub(super) struct PageTable {
     root: u64,
     purpose: Purpose,
     /// Table pages below the root.
     tables: u64,
+    /// A table of the last level, and the addresses it covers less their low bits: tables
+    /// stay as long as the tree, and faults come in runs.
+    recent: (u64, u64),
 }
 
 /// Bits of an address below the index into a table of `level`.
@@ -46,6 +62,25 @@ fn load(table: u64, index: usize) -> Descriptor {
     Descriptor(entry(table, index).load(Ordering::Relaxed))
 }
 
+/// The place of one page's entry, in a table that its tree keeps until it goes itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PageEntry(&'static AtomicU64);
+
+impl PageEntry {
+    /// What the page is mapped to.
+    #[inline]
+    pub(super) fn get(self) -> Descriptor {
+        Descriptor(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Maps the page. Where the old entry was valid the caller flushes the TLB; it
+    /// publishes the tables in any case.
+    #[inline]
+    pub(super) fn set(self, descriptor: Descriptor) {
+        self.0.store(descriptor.0, Ordering::Release);
+    }
+}
+
 impl PageTable {
     /// An empty tree.
     pub(super) fn new(purpose: Purpose) -> Result<Self, NoTable> {
@@ -54,6 +89,7 @@ impl PageTable {
             root,
             purpose,
             tables: 0,
+            recent: (0, u64::MAX),
         })
     }
 
@@ -80,6 +116,32 @@ impl PageTable {
         load(table, index(address, LAST_LEVEL))
     }
 
+    /// The entry of a page, where its table is there.
+    #[inline]
+    pub(super) fn entry(&mut self, address: u64) -> Option<PageEntry> {
+        let at = index(address, LAST_LEVEL);
+        let covered = address / COVERED;
+        if self.recent.1 == covered {
+            return Some(PageEntry(entry(self.recent.0, at)));
+        }
+        let mut table = self.root;
+        for level in 0..LAST_LEVEL {
+            let descriptor = load(table, index(address, level));
+            if !descriptor.is_table() {
+                return None;
+            }
+            table = descriptor.address();
+        }
+        self.recent = (table, covered);
+        Some(PageEntry(entry(table, at)))
+    }
+
+    /// The entry of a page; its tables are made where they are missing.
+    pub(super) fn make_entry(&mut self, address: u64) -> Result<PageEntry, NoTable> {
+        let table = self.table_at(address, LAST_LEVEL)?;
+        Ok(PageEntry(entry(table, index(address, LAST_LEVEL))))
+    }
+
     /// The table of `level` that covers `address`, made where it is missing.
     fn table_at(&mut self, address: u64, level: u32) -> Result<u64, NoTable> {
         let mut table = self.root;
@@ -90,7 +152,7 @@ impl PageTable {
                 descriptor.address()
             } else {
                 let new = Frame::zeroed(self.purpose).ok_or(NoTable)?.into_address();
-                self.tables = self.tables.saturating_add(1);
+                self.list_table(new);
                 entry(table, at).store(Descriptor::table(new).0, Ordering::Release);
                 new
             };
@@ -123,27 +185,27 @@ impl PageTable {
         Ok(())
     }
 
-    /// Clears the entry of a page; returns the old one, invalid where there was none.
-    pub(super) fn clear(&mut self, address: u64) -> Descriptor {
-        let mut table = self.root;
-        for level in 0..LAST_LEVEL {
-            let descriptor = load(table, index(address, level));
-            if !descriptor.is_table() {
-                return Descriptor::INVALID;
-            }
-            table = descriptor.address();
+    /// Index behind the root's last entry that lists a table.
+    fn listed(&self) -> usize {
+        word::index(self.tables).saturating_add(USER_ROOT_ENTRIES)
+    }
+
+    fn list_table(&mut self, table: u64) {
+        let place = self.listed();
+        if matches!(self.purpose, Purpose::Tables) && place < TABLE_ENTRIES {
+            entry(self.root, place).store(table, Ordering::Relaxed);
         }
-        Descriptor(entry(table, index(address, LAST_LEVEL)).swap(0, Ordering::AcqRel))
+        self.tables = self.tables.saturating_add(1);
     }
 
     /// Calls `visit` with the address and entry of every page mapped in a range, skipping
-    /// what has no table. An entry that `visit` returns replaces the old one.
-    pub(super) fn for_each_page(
-        &mut self,
+    /// what has no table, until it breaks.
+    pub(super) fn for_each_page<B>(
+        &self,
         start: u64,
         end: u64,
-        visit: &mut dyn FnMut(u64, Descriptor) -> Option<Descriptor>,
-    ) {
+        mut visit: impl FnMut(u64, PageEntry) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
         let mut address = start;
         while address < end {
             let mut table = self.root;
@@ -156,19 +218,19 @@ impl PageTable {
                 table = descriptor.address();
                 level = level.saturating_add(1);
             }
-            if level < LAST_LEVEL {
-                address = (address | !(u64::MAX << shift(level))).saturating_add(1);
-                continue;
+            let below = !(u64::MAX << shift(level.min(LAST_LEVEL - 1)));
+            let next = (address | below).saturating_add(1);
+            if level == LAST_LEVEL {
+                let first = index(address, LAST_LEVEL);
+                let last = index(end.min(next).saturating_sub(1), LAST_LEVEL);
+                for_each_used(table, first, last, |at, slot| {
+                    let page = (at as u64) << PAGE.trailing_zeros();
+                    visit((address & !below) | page, PageEntry(slot))
+                })?;
             }
-            let slot = entry(table, index(address, LAST_LEVEL));
-            let descriptor = Descriptor(slot.load(Ordering::Relaxed));
-            if descriptor.is_valid()
-                && let Some(new) = visit(address, descriptor)
-            {
-                slot.store(new.0, Ordering::Release);
-            }
-            address = address.saturating_add(PAGE);
+            address = next;
         }
+        ControlFlow::Continue(())
     }
 
     /// Calls `visit` with the address and permissions of every page and block; `base` is
@@ -196,23 +258,64 @@ impl PageTable {
         }
     }
 
+    /// Returns the tables below `table`, as far as addresses of programs reach them.
     fn free_tables(table: u64, level: u32) {
+        let last = if level == 0 {
+            USER_ROOT_ENTRIES - 1
+        } else {
+            TABLE_ENTRIES - 1
+        };
         if level < LAST_LEVEL {
-            for at in 0..TABLE_ENTRIES {
-                let descriptor = load(table, at);
+            let _ = for_each_used(table, 0, last, |_, slot| {
+                let descriptor = Descriptor(slot.load(Ordering::Relaxed));
                 if descriptor.is_table() {
                     Self::free_tables(descriptor.address(), level.saturating_add(1));
+                    drop(Frame::from_address(descriptor.address()));
                 }
+                ControlFlow::<()>::Continue(())
+            });
+        }
+    }
+}
+
+/// Calls `visit` with the valid entries `first..=last` of a table, until it breaks.
+fn for_each_used<B>(
+    table: u64,
+    first: usize,
+    last: usize,
+    mut visit: impl FnMut(usize, &'static AtomicU64) -> ControlFlow<B>,
+) -> ControlFlow<B> {
+    let mut at = first;
+    while at <= last {
+        let group_end = at.saturating_add(GROUP - 1);
+        if at.is_multiple_of(GROUP) && group_end <= last {
+            let any = (at..=group_end).fold(0, |any, at| any | load(table, at).0);
+            if any == 0 {
+                at = group_end.saturating_add(1);
+                continue;
             }
         }
-        drop(Frame::from_address(table));
+        let slot = entry(table, at);
+        if Descriptor(slot.load(Ordering::Relaxed)).is_valid() {
+            visit(at, slot)?;
+        }
+        at = at.saturating_add(1);
     }
+    ControlFlow::Continue(())
 }
 
 impl Drop for PageTable {
     /// Returns the table pages. What the last level maps must have been unmapped before.
     fn drop(&mut self) {
-        Self::free_tables(self.root, 0);
+        let end = self.listed();
+        if matches!(self.purpose, Purpose::Tables) && end <= TABLE_ENTRIES {
+            for place in USER_ROOT_ENTRIES..end {
+                drop(Frame::from_address(load(self.root, place).0));
+            }
+        } else {
+            Self::free_tables(self.root, 0);
+        }
+        drop(Frame::from_address(self.root));
     }
 }
 
@@ -242,16 +345,59 @@ mod tests {
                 assert!(!table.lookup(place + PAGE).is_valid());
             }
             let mut seen = Vec::new();
-            table.for_each_page(0, 1 << 47, &mut |address, _| {
+            let _ = table.for_each_page(0, 1 << 47, |address, _| {
                 seen.push(address);
-                None
+                ControlFlow::<()>::Continue(())
             });
             assert_eq!(seen, places);
-            assert!(table.clear(places[1]).is_valid());
-            assert!(!table.clear(places[1]).is_valid());
+            table.entry(places[1]).unwrap().set(Descriptor::INVALID);
+            assert!(!table.lookup(places[1]).is_valid());
+            assert!(table.entry(1 << 46).is_none());
             assert_eq!(before - crate::mm::free_frames(), table.table_pages());
             drop(table);
             assert_eq!(crate::mm::free_frames(), before);
+        });
+    }
+
+    #[test]
+    fn more_tables_than_the_root_lists_come_back_too() {
+        with_memory(|| {
+            let before = crate::mm::free_frames();
+            let mut table = PageTable::new(Purpose::Tables).unwrap();
+            for number in 0..600u64 {
+                table.set(number << 21, page(0x1000)).unwrap();
+            }
+            assert!(table.table_pages() > 600);
+            assert_eq!(before - crate::mm::free_frames(), table.table_pages());
+            drop(table);
+            assert_eq!(crate::mm::free_frames(), before);
+        });
+    }
+
+    #[test]
+    fn a_walk_keeps_to_its_range_and_stops_when_told() {
+        with_memory(|| {
+            let mut table = PageTable::new(Purpose::Tables).unwrap();
+            for number in [0u64, 1, 9, 510, 511, 512, 513, 1023, 1024] {
+                table.set(number * PAGE, page(0x1000)).unwrap();
+            }
+            let seen = |from: u64, to: u64, most: usize| {
+                let mut seen = Vec::new();
+                let _ = table.for_each_page(from * PAGE, to * PAGE, |address, _| {
+                    seen.push(address / PAGE);
+                    if seen.len() < most {
+                        ControlFlow::Continue(())
+                    } else {
+                        ControlFlow::Break(())
+                    }
+                });
+                seen
+            };
+            assert_eq!(seen(1, 1024, 99), [1, 9, 510, 511, 512, 513, 1023]);
+            assert_eq!(seen(10, 512, 99), [510, 511]);
+            assert_eq!(seen(9, 10, 99), [9]);
+            assert_eq!(seen(2, 9, 99), []);
+            assert_eq!(seen(0, 2000, 3), [0, 1, 9]);
         });
     }
 }

@@ -57,6 +57,8 @@ impl Vma {
 #[derive(Debug, Default)]
 pub(super) struct VmaList {
     list: Vec<Vma>,
+    /// Where the last search ended; faults come in runs.
+    recent: usize,
 }
 
 /// There are too many mappings, or no memory for one more.
@@ -71,6 +73,16 @@ impl VmaList {
     pub(super) fn find(&self, address: u64) -> Option<&Vma> {
         let index = self.list.partition_point(|vma| vma.end <= address);
         self.list.get(index).filter(|vma| vma.start <= address)
+    }
+
+    /// As [`VmaList::find`], looking first where the last search ended.
+    #[inline]
+    pub(super) fn find_again(&mut self, address: u64) -> Option<&Vma> {
+        let contains = |vma: &Vma| vma.start <= address && address < vma.end;
+        if !self.list.get(self.recent).is_some_and(contains) {
+            self.recent = self.list.partition_point(|vma| vma.end <= address);
+        }
+        self.list.get(self.recent).filter(|vma| contains(vma))
     }
 
     /// Whether nothing is mapped in a range.
@@ -119,7 +131,24 @@ impl VmaList {
         Ok(())
     }
 
+    /// The mappings that overlap a range.
+    pub(super) fn within(&self, start: u64, end: u64) -> impl Iterator<Item = &Vma> {
+        let first = self.list.partition_point(|vma| vma.end <= start);
+        let rest = self.list.get(first..).unwrap_or(&[]);
+        rest.iter().take_while(move |vma| vma.start < end)
+    }
+
     /// Makes `start` and `end` edges of mappings, by splitting those that span them.
+    pub(super) fn make_edges(&mut self, start: u64, end: u64) -> Result<(), VmaError> {
+        for edge in [start, end] {
+            let index = self.list.partition_point(|vma| vma.end <= edge);
+            if self.list.get(index).is_some_and(|vma| vma.start < edge) {
+                self.split_at_edges(start, end)?;
+            }
+        }
+        Ok(())
+    }
+
     fn split_at_edges(&mut self, start: u64, end: u64) -> Result<(), VmaError> {
         self.reserve(2)?;
         for edge in [start, end] {
@@ -135,13 +164,18 @@ impl VmaList {
         Ok(())
     }
 
+    /// Removes the mappings inside a range whose ends are edges.
+    pub(super) fn remove_whole(&mut self, start: u64, end: u64) {
+        let first = self.list.partition_point(|vma| vma.end <= start);
+        let last = self.list.partition_point(|vma| vma.start < end);
+        self.list.drain(first.min(last)..last);
+    }
+
     /// Removes every mapping in a range.
+    #[cfg(test)]
     pub(super) fn remove(&mut self, start: u64, end: u64) -> Result<(), VmaError> {
-        if self.is_free(start, end) {
-            return Ok(());
-        }
-        self.split_at_edges(start, end)?;
-        self.list.retain(|vma| vma.end <= start || vma.start >= end);
+        self.make_edges(start, end)?;
+        self.remove_whole(start, end);
         Ok(())
     }
 
@@ -168,7 +202,7 @@ impl VmaList {
         if covered < end {
             return Ok(Protected::NotMapped);
         }
-        self.split_at_edges(start, end)?;
+        self.make_edges(start, end)?;
         for vma in &mut self.list {
             if vma.start >= start && vma.end <= end {
                 vma.flags = flags;

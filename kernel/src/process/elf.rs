@@ -3,17 +3,16 @@
 //! The headers must lie in the first page of the file. Each loadable segment becomes one
 //! private mapping of the file's cached pages, with zeros behind what the file has.
 
-use alloc::vec::Vec;
-
-use elf::ElfBytes;
-use elf::abi::{EM_AARCH64, ET_DYN, ET_EXEC, PF_W, PF_X, PT_LOAD};
+use elf::abi::{EI_NIDENT, EM_AARCH64, ET_DYN, ET_EXEC, PF_W, PF_X, PT_LOAD};
 use elf::endian::LittleEndian;
+use elf::file::{Class, FileHeader, parse_ident};
+use elf::parse::ParseAt;
 use elf::segment::ProgramHeader;
 
 use crate::arch::PageFlags;
 use crate::fs::vfs::File;
 use crate::limits::{PROGRAM_BASE, PROGRAM_HEADERS_MAX};
-use crate::mm::{AddressSpace, Backing, MapError, MapRequest, PAGE};
+use crate::mm::{AddressSpace, Backing, Frame, MapError, MapRequest, PAGE, SourceError};
 
 /// Why a program was not loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,84 +49,128 @@ struct Segment {
     flags: PageFlags,
 }
 
-/// Bytes of the file that are looked at for headers.
-const HEAD_BYTES: usize = abi::PAGE_SIZE;
+/// Bytes of an ELF-64 header (figure 2) and of a program header (figure 6).
+const HEADER_BYTES: usize = 64;
+const PROGRAM_BYTES: usize = 56;
+
+/// The first page of a file, of which each byte that counts is read once: whoever may
+/// write the file may do so meanwhile.
+struct Head {
+    page: Frame,
+    /// Bytes of the page that belong to the file.
+    bytes: usize,
+}
+
+impl Head {
+    fn read<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        let mut bytes = [0; N];
+        let inside = at.checked_add(N)? <= self.bytes;
+        inside.then(|| self.page.read(at, &mut bytes))?;
+        Some(bytes)
+    }
+
+    fn header(&self) -> Option<FileHeader<LittleEndian>> {
+        let bytes: [u8; HEADER_BYTES] = self.read(0)?;
+        let (ident, tail) = bytes.split_at_checked(EI_NIDENT)?;
+        let header = FileHeader::parse_tail(parse_ident(ident).ok()?, tail).ok()?;
+        let sound = header.class == Class::ELF64
+            && header.e_machine == EM_AARCH64
+            && usize::from(header.e_phentsize) == PROGRAM_BYTES
+            && usize::from(header.e_phnum) <= PROGRAM_HEADERS_MAX;
+        sound.then_some(header)
+    }
+
+    fn program(&self, table: u64, index: usize) -> Option<ProgramHeader> {
+        let before = index.checked_mul(PROGRAM_BYTES)?;
+        let at = usize::try_from(table).ok()?.checked_add(before)?;
+        let bytes: [u8; PROGRAM_BYTES] = self.read(at)?;
+        ProgramHeader::parse_at(LittleEndian, Class::ELF64, &mut 0, &bytes).ok()
+    }
+}
 
 /// Maps the program in `file`.
 pub(super) fn load(space: &AddressSpace, file: &File) -> Result<Loaded, LoadError> {
-    let mut head = Vec::new();
-    let room = head.try_reserve_exact(HEAD_BYTES);
-    room.map_err(|_| LoadError::Map(MapError::NoMemory))?;
-    head.resize(HEAD_BYTES, 0);
-    let read = file.read_into(0, &mut head).map_err(LoadError::Read)?;
-    let head = head.get(..read).unwrap_or(&[]);
-    let (loaded, segments) = plan(head, file.size()).ok_or(LoadError::NotExecutable)?;
-    for segment in segments.iter().flatten() {
-        let backing = Backing::Memory {
-            pages: file.pages().clone(),
-            first: segment.first_page,
-            bytes: segment.shown,
-            private: true,
-        };
-        let request = MapRequest {
-            placement: segment.start,
-            fixed: true,
-            bytes: segment.bytes,
-            flags: segment.flags,
-            most: segment.flags,
-            backing,
-        };
-        match space.map(request) {
-            Ok(_) => {}
-            // Segments that overlap, or lie outside user space.
-            Err(MapError::Taken | MapError::Invalid) => return Err(LoadError::NotExecutable),
-            Err(error) => return Err(LoadError::Map(error)),
-        }
-    }
-    Ok(loaded)
+    // The size first: a file may shrink meanwhile, but no page beyond it is asked for.
+    let size = file.size();
+    let page = match file.pages().page(0) {
+        Ok(page) => page,
+        Err(SourceError::BeyondEnd) => return Err(LoadError::NotExecutable),
+        Err(error) => return Err(LoadError::Read(error.into())),
+    };
+    let bytes = size.min(PAGE) as usize;
+    read_program(&Head { page, bytes }, size, &mut |segment| {
+        map_segment(space, file, segment)
+    })
 }
 
-type Segments = [Option<Segment>; PROGRAM_HEADERS_MAX];
+fn map_segment(space: &AddressSpace, file: &File, segment: Segment) -> Result<(), LoadError> {
+    let backing = Backing::Memory {
+        pages: file.pages().clone(),
+        first: segment.first_page,
+        bytes: segment.shown,
+        private: true,
+    };
+    let request = MapRequest {
+        placement: segment.start,
+        fixed: true,
+        bytes: segment.bytes,
+        flags: segment.flags,
+        most: segment.flags,
+        backing,
+    };
+    match space.map(request) {
+        Ok(_) => Ok(()),
+        // Segments that overlap, or lie outside user space.
+        Err(MapError::Taken | MapError::Invalid) => Err(LoadError::NotExecutable),
+        Err(error) => Err(LoadError::Map(error)),
+    }
+}
 
-/// What the headers ask for; `None` where they make no sense.
-fn plan(head: &[u8], file_bytes: u64) -> Option<(Loaded, Segments)> {
-    let file = ElfBytes::<LittleEndian>::minimal_parse_headers(head)?;
-    let (header, programs) = file;
+/// Follows the headers and hands on each loadable segment.
+fn read_program(
+    head: &Head,
+    file_bytes: u64,
+    map: &mut dyn FnMut(Segment) -> Result<(), LoadError>,
+) -> Result<Loaded, LoadError> {
+    let bad = LoadError::NotExecutable;
+    let header = head.header().ok_or(bad)?;
     let offset = match header.e_type {
         ET_EXEC => 0,
         ET_DYN => PROGRAM_BASE,
-        _ => return None,
+        _ => return Err(bad),
     };
-    let mut segments = [None; PROGRAM_HEADERS_MAX];
-    let mut places = segments.iter_mut();
+    let entry = header.e_entry.checked_add(offset).ok_or(bad)?;
     let mut headers = 0;
     let mut entry_inside = false;
-    let entry = header.e_entry.checked_add(offset)?;
-    for program in programs.iter().filter(|program| program.p_type == PT_LOAD) {
-        if program.p_memsz == 0 {
+    for index in 0..usize::from(header.e_phnum) {
+        let program = head.program(header.e_phoff, index).ok_or(bad)?;
+        if program.p_type != PT_LOAD || program.p_memsz == 0 {
             continue;
         }
-        let segment = segment(&program, offset, file_bytes)?;
-        let segment_end = segment.start.checked_add(segment.bytes)?;
-        let inside = |address: u64| (segment.start..segment_end).contains(&address);
-        entry_inside |= inside(entry) && segment.flags.contains(PageFlags::EXECUTE);
-        let file_end = program.p_offset.checked_add(program.p_filesz)?;
-        if (program.p_offset..file_end).contains(&header.e_phoff) {
-            let within = header.e_phoff.checked_sub(program.p_offset)?;
-            headers = program.p_vaddr.checked_add(offset)?.checked_add(within)?;
+        let segment = segment(&program, offset, file_bytes).ok_or(bad)?;
+        let within = entry.checked_sub(segment.start);
+        let inside = within.is_some_and(|within| within < segment.bytes);
+        entry_inside |= inside && segment.flags.contains(PageFlags::EXECUTE);
+        if let Some(address) = headers_address(&program, header.e_phoff, offset) {
+            headers = address;
         }
-        *places.next()? = Some(segment);
+        map(segment)?;
     }
-    let header_count = u64::from(header.e_phnum);
-    entry_inside.then_some((
-        Loaded {
+    entry_inside
+        .then_some(Loaded {
             entry,
             offset,
             headers,
-            header_count,
-        },
-        segments,
-    ))
+            header_count: u64::from(header.e_phnum),
+        })
+        .ok_or(bad)
+}
+
+/// Address of the program headers, where this segment loads them.
+fn headers_address(program: &ProgramHeader, headers: u64, offset: u64) -> Option<u64> {
+    let within = headers.checked_sub(program.p_offset)?;
+    let address = program.p_vaddr.checked_add(offset)?.checked_add(within)?;
+    (within < program.p_filesz).then_some(address)
 }
 
 fn segment(program: &ProgramHeader, offset: u64, file_bytes: u64) -> Option<Segment> {
@@ -163,48 +206,24 @@ fn segment(program: &ProgramHeader, offset: u64, file_bytes: u64) -> Option<Segm
     })
 }
 
-/// Header parsing that needs only the head of the file.
-trait Headers<'a> {
-    fn minimal_parse_headers(
-        head: &'a [u8],
-    ) -> Option<(
-        elf::file::FileHeader<LittleEndian>,
-        elf::segment::SegmentTable<'a, LittleEndian>,
-    )>;
-}
-
-impl<'a> Headers<'a> for ElfBytes<'a, LittleEndian> {
-    fn minimal_parse_headers(
-        head: &'a [u8],
-    ) -> Option<(
-        elf::file::FileHeader<LittleEndian>,
-        elf::segment::SegmentTable<'a, LittleEndian>,
-    )> {
-        use elf::file::{Class, FileHeader, parse_ident};
-        let ident_bytes = head.get(..elf::abi::EI_NIDENT)?;
-        let ident = parse_ident::<LittleEndian>(ident_bytes).ok()?;
-        let tail = head.get(elf::abi::EI_NIDENT..64)?;
-        let header = FileHeader::parse_tail(ident, tail).ok()?;
-        let entry = usize::from(header.e_phentsize);
-        let count = usize::from(header.e_phnum);
-        if header.class != Class::ELF64
-            || header.e_machine != EM_AARCH64
-            || entry != 56
-            || count > PROGRAM_HEADERS_MAX
-        {
-            return None;
-        }
-        let start = usize::try_from(header.e_phoff).ok()?;
-        let end = entry.checked_mul(count)?.checked_add(start)?;
-        let table = head.get(start..end)?;
-        let programs = elf::segment::SegmentTable::new(LittleEndian, Class::ELF64, table);
-        Some((header, programs))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mm::Purpose;
+    use crate::mm::tests::with_memory;
+    use alloc::vec::Vec;
+
+    fn plan(head: &[u8], file_bytes: u64) -> Option<(Loaded, Vec<Segment>)> {
+        let page = Frame::zeroed(Purpose::Cache).unwrap();
+        page.write(0, head);
+        let bytes = head.len();
+        let mut segments = Vec::new();
+        let loaded = read_program(&Head { page, bytes }, file_bytes, &mut |segment| {
+            segments.push(segment);
+            Ok(())
+        });
+        Some((loaded.ok()?, segments))
+    }
 
     fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
         bytes[at..at + value.len()].copy_from_slice(value);
@@ -238,18 +257,26 @@ mod tests {
 
     #[test]
     fn segments_become_whole_pages() {
+        with_memory(whole_pages);
+    }
+
+    fn whole_pages() {
         let (loaded, segments) = plan(&program(), 0x10000).unwrap();
         assert_eq!(loaded.entry, PROGRAM_BASE + 0x1000);
         assert_eq!(loaded.headers, PROGRAM_BASE + 64);
-        let data = segments[1].unwrap();
+        let data = segments[1];
         assert_eq!((data.start, data.bytes), (PROGRAM_BASE + 0x4000, 0x4000));
         assert_eq!((data.first_page, data.shown), (2, 0x30));
         assert!(data.flags.contains(PageFlags::WRITE));
-        assert!(segments[2].is_none());
+        assert_eq!(segments.len(), 2);
     }
 
     #[test]
     fn nonsense_is_refused() {
+        with_memory(nonsense);
+    }
+
+    fn nonsense() {
         let good = program();
         assert!(plan(&good, 0x10000).is_some());
         let broken = |change: &dyn Fn(&mut Vec<u8>)| {

@@ -14,7 +14,7 @@ use crate::mm::{Backing, MapError, MapRequest};
 use crate::sync::Ref;
 
 use super::elf::{LoadError, load};
-use super::startup::stack_image;
+use super::startup::StackImage;
 use super::{Process, registry};
 
 /// A capability for a new process.
@@ -37,8 +37,8 @@ pub struct SpawnRequest<'a> {
     pub name: &'a [u8],
     /// Number of the process that starts it.
     pub parent: u64,
-    /// What it is charged to.
-    pub account: Ref<Account>,
+    /// The account that the new process's own is below.
+    pub group: Ref<Account>,
     /// Arguments, environment and names.
     pub blob: &'a [u8],
     /// Its handles, beside those to itself.
@@ -77,7 +77,7 @@ const OWN_RIGHTS: Rights = Rights::DUPLICATE
 /// # Errors
 /// [`SpawnError`]; nothing is left behind, and the given capabilities are closed.
 pub fn spawn(request: SpawnRequest<'_>) -> Result<Ref<Process>, SpawnError> {
-    let process = Process::new(request.name, request.parent, request.account)?;
+    let process = Process::new(request.name, request.parent, &request.group)?;
     let started = start(&process, request.file, request.blob, request.handles);
     if started.is_err() {
         process.abandon();
@@ -102,32 +102,27 @@ fn start(
         most: PageFlags::WRITE,
         backing: Backing::Anonymous,
     })?;
-    // The handles to itself come first; the thread's frame is completed once the stack
-    // is known, which holds their values.
-    let mut handles = Vec::new();
     let count = given.len().saturating_add(2);
+    let mut handles = Vec::new();
     handles
         .try_reserve_exact(count)
         .map_err(|_| SpawnError::NoMemory)?;
+    let image = StackImage::new(USER_STACK_TOP, count, blob.len()).ok_or(SpawnError::NoMemory)?;
+    let frame = UserFrame::starting(loaded.entry, image.address, image.address, 0);
+    let thread = Process::make_thread(process, frame)?;
+    // The handle to itself comes first, that to its thread last.
     let own = Capability::new(process.clone(), OWN_RIGHTS);
     handles.push(enter(process, own, Tag::OwnProcess as u32, 0)?);
     for handle in given {
         handles.push(enter(process, handle.capability, handle.tag, handle.index)?);
     }
-    let place = handles.len();
-    handles.push(StartupHandle::default());
-    let image = stack_image(USER_STACK_TOP, stack_low, &loaded, &handles, blob)
-        .ok_or(SpawnError::NoMemory)?;
-    let frame = UserFrame::starting(loaded.entry, image.address, image.address, 0);
-    let thread = Process::make_thread(process, frame)?;
     let own = Capability::new(thread.clone(), OWN_RIGHTS);
-    if let Some(last) = handles.get_mut(place) {
-        *last = enter(process, own, Tag::OwnThread as u32, 0)?;
-    }
-    let image = stack_image(USER_STACK_TOP, stack_low, &loaded, &handles, blob)
+    handles.push(enter(process, own, Tag::OwnThread as u32, 0)?);
+    let bytes = image
+        .bytes(stack_low, &loaded, &handles, blob)
         .ok_or(SpawnError::NoMemory)?;
     space
-        .write(image.address, &image.bytes)
+        .write(image.address, &bytes)
         .map_err(|_| SpawnError::NoMemory)?;
     registry::add(process.clone()).map_err(|_| SpawnError::NoMemory)?;
     thread.thread().start();

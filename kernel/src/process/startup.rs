@@ -12,49 +12,64 @@ use crate::entropy::random_u64;
 
 use super::elf::Loaded;
 
-/// The bytes for the top of the stack, and where they go.
+/// The bytes for the top of a new stack: record, handles and blob.
 #[derive(Debug)]
 pub(super) struct StackImage {
-    pub(super) bytes: Vec<u8>,
     /// Address of the first byte; also that of the record, and the first stack pointer.
     pub(super) address: u64,
+    handles_at: usize,
+    blob_at: usize,
+    len: usize,
 }
 
-/// Lays out record, handles and blob so that they end at `top`.
-pub(super) fn stack_image(
-    top: u64,
-    stack_low: u64,
-    loaded: &Loaded,
-    handles: &[StartupHandle],
-    blob: &[u8],
-) -> Option<StackImage> {
-    let handles_at = size_of::<StartupRecord>();
-    let blob_at = handles_at.checked_add(size_of_val(handles))?;
-    let len = blob_at
-        .checked_add(blob.len())?
-        .checked_next_multiple_of(16)?;
-    let address = top.checked_sub(len as u64)?;
-    let record = StartupRecord {
-        magic: STARTUP_MAGIC,
-        abi_version: abi::ABI_VERSION,
-        handles: address.checked_add(handles_at as u64)?,
-        handle_count: handles.len() as u64,
-        blob: address.checked_add(blob_at as u64)?,
-        blob_len: blob.len() as u64,
-        load_offset: loaded.offset,
-        program_headers: loaded.headers,
-        program_header_count: loaded.header_count,
-        stack_low,
-        counter_hz: arch::counter_hz(),
-        random: [random_u64(), random_u64()],
-    };
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(len).ok()?;
-    bytes.extend_from_slice(record.as_bytes());
-    bytes.extend_from_slice(handles.as_bytes());
-    bytes.extend_from_slice(blob);
-    bytes.resize(len, 0);
-    Some(StackImage { bytes, address })
+impl StackImage {
+    /// Room for `handles` handles and a blob of `blob` bytes that ends at `top`.
+    pub(super) fn new(top: u64, handles: usize, blob: usize) -> Option<StackImage> {
+        let handles_at = size_of::<StartupRecord>();
+        let handle_bytes = handles.checked_mul(size_of::<StartupHandle>())?;
+        let blob_at = handles_at.checked_add(handle_bytes)?;
+        let len = blob_at.checked_add(blob)?.checked_next_multiple_of(16)?;
+        Some(StackImage {
+            address: top.checked_sub(len as u64)?,
+            handles_at,
+            blob_at,
+            len,
+        })
+    }
+
+    /// The bytes; handles and blob are as many and as long as was said.
+    pub(super) fn bytes(
+        &self,
+        stack_low: u64,
+        loaded: &Loaded,
+        handles: &[StartupHandle],
+        blob: &[u8],
+    ) -> Option<Vec<u8>> {
+        let record = StartupRecord {
+            magic: STARTUP_MAGIC,
+            abi_version: abi::ABI_VERSION,
+            handles: self.address.checked_add(self.handles_at as u64)?,
+            handle_count: handles.len() as u64,
+            blob: self.address.checked_add(self.blob_at as u64)?,
+            blob_len: blob.len() as u64,
+            load_offset: loaded.offset,
+            program_headers: loaded.headers,
+            program_header_count: loaded.header_count,
+            stack_low,
+            counter_hz: arch::counter_hz(),
+            random: [random_u64(), random_u64()],
+        };
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(self.len).ok()?;
+        bytes.extend_from_slice(record.as_bytes());
+        bytes.extend_from_slice(handles.as_bytes());
+        bytes.extend_from_slice(blob);
+        if bytes.len() > self.len {
+            return None;
+        }
+        bytes.resize(self.len, 0);
+        Some(bytes)
+    }
 }
 
 /// Appends an entry to a start-up blob that the kernel itself puts together.
@@ -88,13 +103,16 @@ mod tests {
         let mut blob = Vec::new();
         write_blob_entry(&mut blob, EntryKind::Argument, b"Name").unwrap();
         let top = 0x7fff_ffff_0000;
-        let image = stack_image(top, top - 0x80_0000, &loaded, &handles, &blob).unwrap();
+        let image = StackImage::new(top, handles.len(), blob.len()).unwrap();
+        let low = top - 0x80_0000;
+        let bytes = image.bytes(low, &loaded, &handles, &blob).unwrap();
+        assert!(image.bytes(low, &loaded, &[handles[0]; 4], &blob).is_none());
         assert_eq!(image.address % 16, 0);
-        assert_eq!(image.address + image.bytes.len() as u64, top);
-        let (record, _) = StartupRecord::read_from_prefix(&image.bytes).unwrap();
+        assert_eq!(image.address + bytes.len() as u64, top);
+        let (record, _) = StartupRecord::read_from_prefix(&bytes).unwrap();
         assert_eq!((record.handle_count, record.blob_len), (3, 16));
         let blob_at = (record.blob - image.address) as usize;
-        let entries: Vec<_> = abi::startup::Entries::new(&image.bytes[blob_at..]).collect();
+        let entries: Vec<_> = abi::startup::Entries::new(&bytes[blob_at..]).collect();
         assert_eq!(entries[0], (1, &b"Name"[..]));
     }
 }

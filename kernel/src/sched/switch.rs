@@ -1,6 +1,6 @@
 //! Giving the CPU from one thread to another.
 
-use crate::arch::{self, PENDING_ATTENTION, PENDING_RESCHEDULE};
+use crate::arch::{self, Access, PENDING_ATTENTION, PENDING_RESCHEDULE};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Borrowed, epoch};
 
@@ -187,6 +187,17 @@ pub fn handle_user_pending() {
     if bits & PENDING_RESCHEDULE != 0 {
         leave(&thread, Departure::Ready);
     }
+}
+
+/// Mends a page fault of the running thread's program if that needs no sleep.
+///
+/// Called with interrupts masked.
+pub fn mend_fault(address: u64, access: Access) -> bool {
+    let thread = CURRENT.get();
+    thread
+        .as_ref()
+        .and_then(|thread| thread.owner())
+        .is_some_and(|owner| owner.mend_fault(address, access))
 }
 
 /// Another CPU wants attention.

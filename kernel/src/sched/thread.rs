@@ -4,7 +4,7 @@ use core::any::Any;
 
 use abi::Error;
 
-use crate::arch::{self, Context, UserFrame};
+use crate::arch::{self, Access, Context, UserFrame};
 use crate::cap::HandleTable;
 use crate::mm::KernelStack;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
@@ -22,6 +22,9 @@ pub trait Owner: Any + Send + Sync {
 
     /// Page table register value of its address space.
     fn translation(&self) -> u64;
+
+    /// Mends a page fault of one of its threads if that needs no sleep.
+    fn mend_fault(&self, address: u64, access: Access) -> bool;
 
     /// A killed thread of it is about to end: takes it off the owner's books. May sleep.
     fn thread_ends(&self, thread: &Ref<Thread>);

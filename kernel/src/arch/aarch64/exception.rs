@@ -121,6 +121,11 @@ extern "C" fn exception_el0_sync(syndrome: u64, address: u64) {
         }
         _ => FaultCause::Illegal,
     };
+    if let FaultCause::Page(access) = cause
+        && (registered().mend_fault)(address, access)
+    {
+        return;
+    }
     deliver(cause, address);
 }
 

@@ -6,6 +6,7 @@ pub(super) mod cpu;
 pub(super) mod exception;
 pub(super) mod interrupt;
 pub(super) mod mmu;
+pub(super) mod page_memory;
 pub(super) mod power;
 pub(super) mod stack;
 pub(super) mod switch;

@@ -241,6 +241,15 @@ macro_rules! for_each_syscall {
             #[doc = "Fills a buffer of at most 4096 bytes with random bytes."]
             55 EntropyRead entropy_read (entropy: Handle, buffer: Out, length: Length) -> ()
                 rights "entropy: READ" errors [Fault, InvalidArgument, NotSeeded];
+
+            #[doc = "Calls the other end of a Channel: words in x1 to x6, in x7 a handle to move or 0, in x9 a deadline; waits for the answer, which comes in x1 to x6 and x7."]
+            56 ChannelCall channel_call (channel: Handle, word0: Value, word1: Value, word2: Value, word3: Value, word4: Value) -> (word0, word1, word2)
+                rights "channel: READ and WRITE; a handle to move: TRANSFER"
+                errors [PeerClosed, TimedOut, NoMemory];
+            #[doc = "Answers the call whose token is in x10, unless that is 0, and waits at a Port for the next call or event: words in x1 to x6, in x7 a handle to move or 0, in x9 a deadline. A call comes back with its words in x1 to x6, a handle or 0 in x7, the key of its channel in x9 and its token in x10; an event with its signals in x1, its key in x9 and 0 in x10."]
+            57 PortReplyWait port_reply_wait (port: Handle, word0: Value, word1: Value, word2: Value, word3: Value, word4: Value) -> (word0, word1, word2)
+                rights "port: READ; a handle to move: TRANSFER"
+                errors [NotFound, TimedOut, NoMemory];
         }
     };
 }

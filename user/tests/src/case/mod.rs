@@ -1,7 +1,8 @@
 //! The tests of `SelfTest`, by what they are about.
 
 pub mod accounts;
-pub mod channels;
+pub mod calls;
+mod channels;
 pub mod directories;
 pub mod events;
 pub mod faults;
@@ -39,6 +40,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         threads::CASES,
         vectors::CASES,
         events::CASES,
+        calls::CASES,
         channels::CASES,
         processes::CASES,
         accounts::CASES,

@@ -15,7 +15,7 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Ref, SpinLock};
 use crate::time::now_ns;
 
-use super::{ThreadObject, registry};
+use super::{Job, ThreadObject, registry};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub struct Process {
     base: ObjectBase,
     name: [u8; PROCESS_NAME_MAX],
     parent: u64,
-    group: Ref<Account>,
+    job: Ref<Job>,
     account: OpenAccount,
     space: AddressSpace,
     handles: HandleTable,
@@ -67,12 +67,13 @@ impl core::fmt::Debug for Process {
 }
 
 impl Process {
-    /// An empty process: no mapping, no handle, no thread. Its account is below `group`.
+    /// An empty process: no mapping, no handle, no thread. Its account is below that of `job`,
+    /// which it has still to enter.
     ///
     /// # Errors
     /// [`MapError::NoMemory`] or [`MapError::LimitReached`].
-    pub fn new(name: &[u8], parent: u64, group: &Ref<Account>) -> Result<Ref<Process>, MapError> {
-        let account = Account::open(group).map_err(|_| MapError::NoMemory)?;
+    pub fn new(name: &[u8], parent: u64, job: &Ref<Job>) -> Result<Ref<Process>, MapError> {
+        let account = Account::open(job.account()).map_err(|_| MapError::NoMemory)?;
         let charge =
             Charge::new(&account, Resource::Processes, 1).map_err(|_| MapError::LimitReached)?;
         let mut short = [0; PROCESS_NAME_MAX];
@@ -89,7 +90,7 @@ impl Process {
             cpu_ns: AtomicU64::new(0),
             switches: AtomicU64::new(0),
             start_ns: now_ns(),
-            group: group.clone(),
+            job: job.clone(),
             account,
             _charge: charge,
         });
@@ -143,9 +144,14 @@ impl Process {
         &self.account
     }
 
-    /// The account that its own is below, as are those of its children.
-    pub fn group(&self) -> &Ref<Account> {
-        &self.group
+    /// The job it is in.
+    pub fn job(&self) -> &Ref<Job> {
+        &self.job
+    }
+
+    /// CPU time used up to the last switches of its threads, in ns.
+    pub fn cpu_ns(&self) -> u64 {
+        self.cpu_ns.load(Ordering::Relaxed)
     }
 
     /// Makes a thread of this process; it does not run yet.
@@ -240,6 +246,7 @@ impl Process {
             cpu_ns: running_ns,
             start_ns: self.start_ns,
             switches: self.switches.load(Ordering::Relaxed),
+            job: self.job.id(),
             name: self.name,
             ..ProcessInfo::default()
         };
@@ -283,6 +290,7 @@ impl Process {
         let _ = self.space.unmap(abi::USER_START, all);
         registry::remove(self.id());
         self.account.close();
+        self.job.leave(self, self.cpu_ns());
         self.base
             .signals()
             .update(Signals::empty(), Signals::TERMINATED);

@@ -160,8 +160,12 @@ pub struct ProcessInfo {
     pub fault_pc: u64,
     /// Open handles.
     pub handles: u64,
-    /// Pages of memory charged.
+    /// Pages of memory charged to it.
     pub pages: u64,
+    /// Pages of page tables charged to it.
+    pub tables: u64,
+    /// Bytes of kernel objects, stacks, tables and messages on their way charged to it.
+    pub kernel_bytes: u64,
     /// CPU time used, in ns.
     pub cpu_ns: u64,
     /// Start, in ns since boot.
@@ -172,7 +176,7 @@ pub struct ProcessInfo {
     pub name: [u8; PROCESS_NAME_MAX],
 }
 
-const _: () = assert!(size_of::<ProcessInfo>() == 120);
+const _: () = assert!(size_of::<ProcessInfo>() == 136);
 
 /// Arguments of `thread_create`, by address.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]

@@ -14,8 +14,11 @@ pub const KERNEL_RESERVE_PAGES_MIN: u64 = 512;
 pub const KERNEL_RESERVE_PAGES_MAX: u64 = 4096;
 /// One part in so many of the memory may be the kernel stacks of programs' threads.
 pub const THREAD_STACKS_SHARE: u64 = 8;
-/// One part in so many of the memory may be messages in flight.
-pub const KERNEL_BYTES_SHARE: u64 = 8;
+/// One part in so many of the memory may be what the kernel keeps for programs: kernel
+/// stacks, objects, handle tables, messages on their way.
+pub const KERNEL_BYTES_SHARE: u64 = 4;
+/// Most levels of jobs below each other.
+pub const JOB_DEPTH_MAX: usize = 16;
 /// Most processes.
 pub const PROCESSES_MAX: u64 = 4096;
 /// Most handles a process can hold.

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use abi::{Handle, ObjectKind, Rights};
 
+use crate::account::{Account, Resource};
 use crate::limits::HANDLES_PER_PROCESS_MAX;
 use crate::sync::{Ref, SpinLock, try_box};
 use crate::word;
@@ -16,6 +17,7 @@ use crate::word;
 use super::{Capability, KernelObject};
 
 const CHUNK_SLOTS: usize = 64;
+const CHUNK_BYTES: u64 = size_of::<[Slot; CHUNK_SLOTS]>() as u64;
 const NO_SLOT: u32 = u32::MAX;
 
 #[derive(Debug)]
@@ -50,7 +52,7 @@ pub enum LookupError {
 /// Why a capability could not be added; it comes back.
 #[derive(Debug)]
 pub struct TableError {
-    /// True: too many handles; false: no memory.
+    /// True: too many handles, or a limit of the account; false: no memory.
     pub limit: bool,
     /// What was to be added.
     pub capability: Capability,
@@ -61,6 +63,14 @@ pub struct TableError {
 pub struct HandleTable {
     slots: SpinLock<Slots>,
     salt: u64,
+    account: Ref<Account>,
+}
+
+/// Why there is no slot.
+#[derive(Clone, Copy)]
+enum NoSlot {
+    LimitReached,
+    NoMemory,
 }
 
 impl Slots {
@@ -77,23 +87,25 @@ impl Slots {
             .filter(|slot| slot.generation == generation && slot.capability.is_some())
     }
 
-    fn grow(&mut self) -> Option<()> {
-        let base = self.chunks.len().checked_mul(CHUNK_SLOTS)?;
+    /// Adds a chunk, charged by the caller.
+    fn grow(&mut self) -> Result<(), NoSlot> {
+        let base = self.chunks.len().saturating_mul(CHUNK_SLOTS);
         if base >= HANDLES_PER_PROCESS_MAX {
-            return None;
+            return Err(NoSlot::LimitReached);
         }
-        let first = u32::try_from(base).ok()?;
-        let end = u32::try_from(base.checked_add(CHUNK_SLOTS)?).ok()?;
+        let none = |_| NoSlot::LimitReached;
+        let first = u32::try_from(base).map_err(none)?;
+        let end = u32::try_from(base.saturating_add(CHUNK_SLOTS)).map_err(none)?;
         let mut following = first.saturating_add(1)..end;
-        self.chunks.try_reserve(1).ok()?;
+        self.chunks.try_reserve(1).map_err(|_| NoSlot::NoMemory)?;
         let chunk = try_box(core::array::from_fn(|_| Slot {
             generation: 1,
             next_free: following.next().unwrap_or(NO_SLOT),
             capability: None,
         }));
-        self.chunks.push(chunk.ok()?);
+        self.chunks.push(chunk.map_err(|_| NoSlot::NoMemory)?);
         self.free = first;
-        Some(())
+        Ok(())
     }
 
     fn take(&mut self, handle: u64) -> Option<Capability> {
@@ -115,8 +127,9 @@ impl Slots {
 }
 
 impl HandleTable {
-    /// An empty table; `salt` makes its handles differ from other tables'.
-    pub const fn new(salt: u64) -> Self {
+    /// An empty table that charges `account`; `salt` makes its handles differ from other
+    /// tables'.
+    pub fn new(salt: u64, account: Ref<Account>) -> Self {
         let slots = Slots {
             chunks: Vec::new(),
             free: NO_SLOT,
@@ -125,6 +138,7 @@ impl HandleTable {
         HandleTable {
             slots: SpinLock::new(slots),
             salt,
+            account,
         }
     }
 
@@ -133,9 +147,24 @@ impl HandleTable {
     /// # Errors
     /// [`TableError`] with the capability.
     pub fn add(&self, capability: Capability) -> Result<Handle, TableError> {
+        if self.account.charge(Resource::Handles, 1).is_err() {
+            return Err(TableError {
+                limit: true,
+                capability,
+            });
+        }
+        self.add_charged(capability).inspect_err(|_| {
+            self.account.uncharge(Resource::Handles, 1);
+        })
+    }
+
+    /// As [`HandleTable::add`], with the handle charged already.
+    fn add_charged(&self, capability: Capability) -> Result<Handle, TableError> {
         let mut slots = self.slots.lock();
-        if slots.free == NO_SLOT && slots.grow().is_none() {
-            let limit = slots.used >= HANDLES_PER_PROCESS_MAX;
+        if slots.free == NO_SLOT
+            && let Err(error) = self.grow(&mut slots)
+        {
+            let limit = matches!(error, NoSlot::LimitReached);
             return Err(TableError { limit, capability });
         }
         let index = slots.free;
@@ -153,15 +182,24 @@ impl HandleTable {
         Ok(Handle(value ^ self.salt))
     }
 
+    fn grow(&self, slots: &mut Slots) -> Result<(), NoSlot> {
+        self.account
+            .charge(Resource::KernelBytes, CHUNK_BYTES)
+            .map_err(|_| NoSlot::LimitReached)?;
+        slots
+            .grow()
+            .inspect_err(|_| self.account.uncharge(Resource::KernelBytes, CHUNK_BYTES))
+    }
+
     /// Takes a capability out; the handle is no longer valid.
     ///
     /// # Errors
     /// [`LookupError::BadHandle`].
     pub fn remove(&self, handle: Handle) -> Result<Capability, LookupError> {
-        self.slots
-            .lock()
-            .take(handle.0 ^ self.salt)
-            .ok_or(LookupError::BadHandle)
+        let taken = self.slots.lock().take(handle.0 ^ self.salt);
+        let capability = taken.ok_or(LookupError::BadHandle)?;
+        self.account.uncharge(Resource::Handles, 1);
+        Ok(capability)
     }
 
     /// Takes a capability out if it has `rights`.
@@ -180,15 +218,19 @@ impl HandleTable {
         if !has {
             return Err(LookupError::AccessDenied);
         }
-        slots
+        let capability = slots
             .take(handle.0 ^ self.salt)
-            .ok_or(LookupError::BadHandle)
+            .ok_or(LookupError::BadHandle)?;
+        self.account.uncharge(Resource::Handles, 1);
+        Ok(capability)
     }
 
     /// Puts a capability back under the handle it had, which was just taken out and not
     /// used for another meanwhile; else under a new one, or it is closed.
     pub fn restore(&self, handle: Handle, capability: Capability) {
         let value = handle.0 ^ self.salt;
+        // It was charged when it was taken out; meanwhile the limit may be reached.
+        self.account.charge_again(Resource::Handles, 1);
         let leftover = {
             let mut slots = self.slots.lock();
             let index = word::low_half(value);
@@ -206,8 +248,11 @@ impl HandleTable {
                 Some(capability)
             }
         };
-        if let Some(capability) = leftover {
-            drop(self.add(capability));
+        if let Some(capability) = leftover
+            && let Err(error) = self.add_charged(capability)
+        {
+            self.account.uncharge(Resource::Handles, 1);
+            drop(error);
         }
     }
 
@@ -322,9 +367,21 @@ impl HandleTable {
                 let value = (u64::from(slot.generation) << 32) | u64::from(index);
                 slots.take(value)
             };
+            if taken.is_some() {
+                self.account.uncharge(Resource::Handles, 1);
+            }
             drop(taken);
             index = index.saturating_add(1);
         }
+    }
+}
+
+impl Drop for HandleTable {
+    fn drop(&mut self) {
+        self.clear();
+        let chunks = self.slots.lock().chunks.len() as u64;
+        self.account
+            .uncharge(Resource::KernelBytes, chunks.saturating_mul(CHUNK_BYTES));
     }
 }
 
@@ -370,7 +427,7 @@ mod tests {
 
     #[test]
     fn an_old_handle_never_names_a_new_object() {
-        let table = HandleTable::new(0x1234_5678_9abc_def0);
+        let table = HandleTable::new(0x1234_5678_9abc_def0, Account::root().unwrap());
         let mut old = Vec::new();
         for _ in 0..1000 {
             let handle = table.add(Capability::new(thing(), RIGHTS)).unwrap();
@@ -386,7 +443,7 @@ mod tests {
 
     #[test]
     fn a_retired_slot_is_never_used_again() {
-        let table = HandleTable::new(0);
+        let table = HandleTable::new(0, Account::root().unwrap());
         let handle = table.add(Capability::new(thing(), RIGHTS)).unwrap();
         table.slots.lock().slot(handle.0 as u32).unwrap().generation = u32::MAX;
         let last = Handle((u64::from(u32::MAX) << 32) | (handle.0 & 0xffff_ffff));
@@ -399,7 +456,7 @@ mod tests {
 
     #[test]
     fn kind_comes_before_rights() {
-        let table = HandleTable::new(7);
+        let table = HandleTable::new(7, Account::root().unwrap());
         let base = ObjectBase::new(abi::Signals::empty());
         let other = Capability::new(Ref::new(Other(base)).unwrap(), Rights::empty());
         let handle = table.add(other).unwrap();
@@ -416,7 +473,7 @@ mod tests {
 
     #[test]
     fn the_object_hears_of_its_last_handle_once() {
-        let table = HandleTable::new(0);
+        let table = HandleTable::new(0, Account::root().unwrap());
         let object = thing();
         let first = Capability::new(object.clone(), RIGHTS);
         let second = first.derive(Rights::all());
@@ -430,7 +487,7 @@ mod tests {
 
     #[test]
     fn the_table_is_full_at_its_limit_and_empties_again() {
-        let table = HandleTable::new(0);
+        let table = HandleTable::new(0, Account::root().unwrap());
         let object = thing();
         for _ in 0..HANDLES_PER_PROCESS_MAX {
             table.add(Capability::new(object.clone(), RIGHTS)).unwrap();
@@ -443,5 +500,34 @@ mod tests {
         table.clear();
         assert_eq!((table.len(), object.references()), (0, 1));
         assert!(table.add(Capability::new(object, RIGHTS)).is_ok());
+    }
+
+    #[test]
+    fn handles_and_chunks_are_charged_and_returned() {
+        let root = Account::root().unwrap();
+        let account = Account::open(&root).unwrap();
+        let used =
+            || [Resource::Handles, Resource::KernelBytes].map(|resource| root.used(resource));
+        let table = HandleTable::new(0, account.clone());
+        let object = thing();
+        let mut handles = Vec::new();
+        for count in 1..=CHUNK_SLOTS as u64 + 1 {
+            handles.push(table.add(Capability::new(object.clone(), RIGHTS)).unwrap());
+            let chunks = count.div_ceil(CHUNK_SLOTS as u64);
+            assert_eq!(used(), [count, chunks * CHUNK_BYTES]);
+        }
+        root.set_limit(Resource::Handles, handles.len() as u64);
+        let refused = table.add(Capability::new(object.clone(), RIGHTS));
+        assert!(refused.unwrap_err().limit);
+        let last = handles.pop().unwrap();
+        let taken = table.remove(last).unwrap();
+        root.set_limit(Resource::Handles, 1);
+        // Put back in spite of the limit, under its old number.
+        table.restore(last, taken);
+        assert!(table.get::<Thing>(last, Rights::READ).is_ok());
+        table.clear();
+        assert_eq!(used()[0], 0);
+        drop(table);
+        assert_eq!(used(), [0, 0]);
     }
 }

@@ -4,8 +4,9 @@ use core::any::Any;
 
 use abi::ObjectKind;
 
-use crate::sync::Ref;
+use crate::account::{Account, Charge, LimitReached, Resource};
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Once, Ref};
 
 use super::SignalSet;
 
@@ -17,6 +18,7 @@ pub struct ObjectBase {
     id: u64,
     handles: AtomicU32,
     signals: SignalSet,
+    charge: Once<Charge>,
 }
 
 impl ObjectBase {
@@ -26,6 +28,7 @@ impl ObjectBase {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             handles: AtomicU32::new(0),
             signals: SignalSet::new(signals),
+            charge: Once::new(),
         }
     }
 
@@ -37,6 +40,17 @@ impl ObjectBase {
     /// The object's signals.
     pub fn signals(&self) -> &SignalSet {
         &self.signals
+    }
+
+    /// Charges the memory of the object until it is freed, to who causes it; once.
+    ///
+    /// # Errors
+    /// [`LimitReached`], and nothing is charged.
+    pub fn charge_to(&self, account: &Ref<Account>, bytes: usize) -> Result<(), LimitReached> {
+        let bytes = bytes as u64;
+        self.charge
+            .try_call_once(|| Charge::new(account, Resource::KernelBytes, bytes))
+            .map(|_| ())
     }
 
     pub(super) fn add_handle(&self) {
@@ -56,6 +70,11 @@ pub trait KernelObject: Any + Send + Sync {
 
     /// The common part.
     fn base(&self) -> &ObjectBase;
+
+    /// Bytes of memory the object takes, with what it has for itself alone.
+    fn memory_bytes(&self) -> usize {
+        size_of_val(self)
+    }
 
     /// Called when the last handle is gone, in tables and in messages; references of the
     /// kernel's own may remain.

@@ -74,7 +74,7 @@ pub(super) fn start(
         Ok(OpenedNode::Directory(_)) => return Err(format!("{PROGRAM} is a directory")),
         Err(error) => return Err(format!("{PROGRAM} {error}")),
     };
-    let account = Account::new(None).map_err(|_| String::from("no memory"))?;
+    let account = Account::root().map_err(|_| String::from("no memory"))?;
     set_limits(&account);
     let mut given = Given(Vec::new());
     for tag in [Tag::Stdin, Tag::Stdout, Tag::Stderr, Tag::Terminal] {
@@ -96,7 +96,7 @@ pub(super) fn start(
         file: &file,
         name: b"Init",
         parent: 0,
-        account,
+        group: account,
         blob: &blob,
         handles: given.0,
     })

@@ -24,8 +24,8 @@ pub struct Message {
     pub bytes: Vec<u8>,
     /// The capabilities.
     pub handles: Vec<Capability>,
-    /// What the sender is charged until the message is read.
-    pub charge: Option<Charge>,
+    /// What the sender is charged until the message is read: bytes and handles.
+    pub charges: [Option<Charge>; 2],
 }
 
 /// Why a message was not sent; it comes back.
@@ -72,6 +72,16 @@ struct Core {
 pub struct ChannelEnd {
     core: Ref<Core>,
     second: bool,
+}
+
+impl Message {
+    /// Bytes of memory that a message with so many bytes and handles takes.
+    pub fn memory_bytes(bytes: usize, handles: usize) -> usize {
+        let capabilities = handles.saturating_mul(size_of::<Capability>());
+        bytes
+            .saturating_add(capabilities)
+            .saturating_add(size_of::<Message>())
+    }
 }
 
 impl ChannelEnd {
@@ -234,6 +244,10 @@ impl KernelObject for ChannelEnd {
         &self.own().base
     }
 
+    fn memory_bytes(&self) -> usize {
+        size_of::<ChannelEnd>().saturating_add(size_of::<Core>() / 2)
+    }
+
     /// Wakes the other end, whose next read beyond the last message says `PeerClosed`.
     fn on_last_handle(&self) {
         let own = self.own();
@@ -257,7 +271,7 @@ mod tests {
         Message {
             bytes: bytes.to_vec(),
             handles: Vec::new(),
-            charge: None,
+            charges: [None, None],
         }
     }
 
@@ -321,7 +335,7 @@ mod tests {
             near.send(Message {
                 bytes: Vec::new(),
                 handles: alloc::vec![cap],
-                charge: None,
+                charges: [None, None],
             })
             .unwrap();
             cap = Capability::new(far, Rights::all());

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use abi::signal::PortEvent;
 use abi::{ObjectKind, Signals};
 
+use crate::account::{Account, Charge, Resource};
 use crate::cap::{Heard, KernelObject, ObjectBase, Observer, ObserverKey};
 use crate::limits::PORT_MEMBERS_MAX;
 use crate::sched::{Thread, Waiter};
@@ -25,6 +26,7 @@ struct Member {
     mask: Signals,
     object: Ref<dyn KernelObject>,
     core: Ref<Core>,
+    _charge: Charge,
 }
 
 impl Linked for Member {
@@ -59,7 +61,12 @@ pub enum PortError {
     NotFound,
     /// No memory.
     NoMemory,
+    /// A limit of the account is reached.
+    LimitReached,
 }
+
+/// Bytes of memory a member takes: itself, and its places in lists.
+const MEMBER_BYTES: u64 = size_of::<Member>() as u64 + 64;
 
 impl From<AllocError> for PortError {
     fn from(_: AllocError) -> Self {
@@ -84,7 +91,7 @@ impl Port {
         })
     }
 
-    /// Adds an object, or replaces the member with this key.
+    /// Adds an object, or replaces the member with this key; charged to `account`.
     ///
     /// # Errors
     /// [`PortError`].
@@ -93,7 +100,10 @@ impl Port {
         object: Ref<dyn KernelObject>,
         mask: Signals,
         key: u64,
+        account: &Ref<Account>,
     ) -> Result<(), PortError> {
+        let charge = Charge::new(account, Resource::KernelBytes, MEMBER_BYTES)
+            .map_err(|_| PortError::LimitReached)?;
         match self.remove(key) {
             Ok(()) | Err(PortError::NotFound) => {}
             Err(error) => return Err(error),
@@ -106,6 +116,7 @@ impl Port {
             mask,
             object: object.clone(),
             core: self.core.clone(),
+            _charge: charge,
         })?;
         {
             let mut state = self.core.state.lock();
@@ -249,6 +260,10 @@ impl KernelObject for Port {
         &self.base
     }
 
+    fn memory_bytes(&self) -> usize {
+        size_of::<Port>().saturating_add(size_of::<Core>())
+    }
+
     /// The members hold the port's core and their objects: they are let go.
     fn on_last_handle(&self) {
         let (members, ready) = {
@@ -278,6 +293,10 @@ mod tests {
         events[..count].iter().map(|event| event.key).collect()
     }
 
+    fn account() -> Ref<Account> {
+        Account::root().unwrap()
+    }
+
     fn object(event: &Ref<Event>) -> Ref<dyn KernelObject> {
         event.clone().widen(|event| event as *mut dyn KernelObject)
     }
@@ -286,7 +305,7 @@ mod tests {
     fn a_member_is_reported_as_long_as_its_signal_is_raised() {
         let port = Port::new().unwrap();
         let event = Ref::new(Event::new()).unwrap();
-        port.add(object(&event), BIT, 5).unwrap();
+        port.add(object(&event), BIT, 5, &account()).unwrap();
         assert!(keys(&port).is_empty());
         event.update(Signals::empty(), BIT);
         assert_eq!(keys(&port), [5]);
@@ -305,11 +324,13 @@ mod tests {
         let port = Port::new().unwrap();
         let event = Ref::new(Event::new()).unwrap();
         event.update(Signals::empty(), BIT);
-        port.add(object(&event), BIT, 1).unwrap();
-        port.add(object(&event), Signals::PEER_CLOSED, 2).unwrap();
+        port.add(object(&event), BIT, 1, &account()).unwrap();
+        port.add(object(&event), Signals::PEER_CLOSED, 2, &account())
+            .unwrap();
         assert_eq!(keys(&port), [1]);
         // The same key again replaces the member.
-        port.add(object(&event), Signals::PEER_CLOSED, 1).unwrap();
+        port.add(object(&event), Signals::PEER_CLOSED, 1, &account())
+            .unwrap();
         assert!(keys(&port).is_empty());
     }
 
@@ -318,13 +339,15 @@ mod tests {
         let event = Ref::new(Event::new()).unwrap();
         let port = Ref::new(Port::new().unwrap()).unwrap();
         let core = port.core.clone();
+        let account = account();
         for key in 0..100 {
-            port.add(object(&event), BIT, key).unwrap();
+            port.add(object(&event), BIT, key, &account).unwrap();
         }
         event.update(Signals::empty(), BIT);
         port.on_last_handle();
         drop(port);
         assert_eq!(event.references(), 1);
         assert_eq!(core.references(), 1);
+        assert_eq!(account.used(Resource::KernelBytes), 0);
     }
 }

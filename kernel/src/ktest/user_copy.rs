@@ -26,7 +26,7 @@ pub(super) const TESTS: &[Test] = &[
 ];
 
 fn space() -> Result<AddressSpace, &'static str> {
-    let account = Account::new(None).map_err(|_| "no memory")?;
+    let account = Account::root().map_err(|_| "no memory")?;
     AddressSpace::new(account).map_err(|_| "no memory")
 }
 

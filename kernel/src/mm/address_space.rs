@@ -434,7 +434,7 @@ mod tests {
     #[test]
     fn pages_come_on_the_first_touch_and_all_go_back() {
         with_memory(|| {
-            let account = Account::new(None).unwrap();
+            let account = Account::root().unwrap();
             let before = crate::mm::free_frames();
             let space = AddressSpace::new(account.clone()).unwrap();
             let at = space.map(request(1 << 30, Backing::Anonymous)).unwrap();
@@ -463,7 +463,7 @@ mod tests {
     #[test]
     fn a_private_mapping_shares_until_it_is_written() {
         with_memory(|| {
-            let account = Account::new(None).unwrap();
+            let account = Account::root().unwrap();
             let space = AddressSpace::new(account.clone()).unwrap();
             let pages = Ref::new(MemoryPages::anonymous(2 * PAGE)).unwrap();
             pages.page(0).unwrap().write(0, b"first");
@@ -490,7 +490,7 @@ mod tests {
     #[test]
     fn the_tail_behind_the_shown_bytes_is_zero() {
         with_memory(|| {
-            let account = Account::new(None).unwrap();
+            let account = Account::root().unwrap();
             let space = AddressSpace::new(account).unwrap();
             let pages = Ref::new(MemoryPages::anonymous(PAGE)).unwrap();
             pages.page(0).unwrap().write(0, &[9; 16]);
@@ -514,7 +514,7 @@ mod tests {
     #[test]
     fn a_limit_stops_the_page_beyond_it() {
         with_memory(|| {
-            let account = Account::new(None).unwrap();
+            let account = Account::root().unwrap();
             account.set_limit(Resource::Pages, 2);
             let space = AddressSpace::new(account).unwrap();
             let at = space.map(request(4 * PAGE, Backing::Anonymous)).unwrap();
@@ -532,7 +532,7 @@ mod tests {
     #[test]
     fn write_and_execute_never_come_together() {
         with_memory(|| {
-            let space = AddressSpace::new(Account::new(None).unwrap()).unwrap();
+            let space = AddressSpace::new(Account::root().unwrap()).unwrap();
             let both = PageFlags::WRITE | PageFlags::EXECUTE;
             let mut wanted = request(PAGE, Backing::Anonymous);
             wanted.flags = both;
@@ -553,7 +553,7 @@ mod tests {
     #[test]
     fn odd_ranges_are_refused() {
         with_memory(|| {
-            let space = AddressSpace::new(Account::new(None).unwrap()).unwrap();
+            let space = AddressSpace::new(Account::root().unwrap()).unwrap();
             for (start, bytes) in [
                 (0, PAGE),
                 (abi::USER_START, 0),

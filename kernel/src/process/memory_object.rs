@@ -39,4 +39,8 @@ impl KernelObject for MemoryObject {
     fn base(&self) -> &ObjectBase {
         &self.base
     }
+
+    fn memory_bytes(&self) -> usize {
+        size_of::<MemoryObject>().saturating_add(size_of::<MemoryPages>())
+    }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use abi::process::{FaultKind, PROCESS_NAME_MAX, ProcessInfo, ProcessState, RC_FAIL};
 use abi::{ObjectKind, Signals};
 
-use crate::account::{Account, Charge, Resource};
+use crate::account::{Account, Charge, OpenAccount, Resource};
 use crate::arch::{Access, UserFrame};
 use crate::cap::{HandleTable, KernelObject, ObjectBase};
 use crate::entropy::random_u64;
@@ -48,7 +48,8 @@ pub struct Process {
     base: ObjectBase,
     name: [u8; PROCESS_NAME_MAX],
     parent: u64,
-    account: Ref<Account>,
+    group: Ref<Account>,
+    account: OpenAccount,
     space: AddressSpace,
     handles: HandleTable,
     threads: SpinLock<Threads>,
@@ -66,11 +67,12 @@ impl core::fmt::Debug for Process {
 }
 
 impl Process {
-    /// An empty process: no mapping, no handle, no thread.
+    /// An empty process: no mapping, no handle, no thread. Its account is below `group`.
     ///
     /// # Errors
     /// [`MapError::NoMemory`] or [`MapError::LimitReached`].
-    pub fn new(name: &[u8], parent: u64, account: Ref<Account>) -> Result<Ref<Process>, MapError> {
+    pub fn new(name: &[u8], parent: u64, group: &Ref<Account>) -> Result<Ref<Process>, MapError> {
+        let account = Account::open(group).map_err(|_| MapError::NoMemory)?;
         let charge =
             Charge::new(&account, Resource::Processes, 1).map_err(|_| MapError::LimitReached)?;
         let mut short = [0; PROCESS_NAME_MAX];
@@ -82,15 +84,26 @@ impl Process {
             name: short,
             parent,
             space: AddressSpace::new(account.clone())?,
-            handles: HandleTable::new(random_u64()),
+            handles: HandleTable::new(random_u64(), account.clone()),
             threads: SpinLock::new(Threads::default()),
             cpu_ns: AtomicU64::new(0),
             switches: AtomicU64::new(0),
             start_ns: now_ns(),
+            group: group.clone(),
             account,
             _charge: charge,
         });
-        process.map_err(|_| MapError::NoMemory)
+        let process = process.map_err(|_| MapError::NoMemory)?;
+        process.charge_object(&*process)?;
+        Ok(process)
+    }
+
+    /// Charges the memory of an object of this process.
+    fn charge_object(&self, object: &dyn KernelObject) -> Result<(), MapError> {
+        object
+            .base()
+            .charge_to(&self.account, object.memory_bytes())
+            .map_err(|_| MapError::LimitReached)
     }
 
     /// Number of the process.
@@ -130,6 +143,11 @@ impl Process {
         &self.account
     }
 
+    /// The account that its own is below, as are those of its children.
+    pub fn group(&self) -> &Ref<Account> {
+        &self.group
+    }
+
     /// Makes a thread of this process; it does not run yet.
     ///
     /// # Errors
@@ -146,6 +164,7 @@ impl Process {
         let made = Thread::new(Some(owner), ThreadStart::User(frame));
         let entered = made.map_err(|_| MapError::NoMemory).and_then(|thread| {
             let object = Ref::new(ThreadObject::new(thread)).map_err(|_| MapError::NoMemory)?;
+            this.charge_object(&*object)?;
             let mut threads = this.threads.lock();
             if threads.exit.is_some() {
                 return Err(MapError::Invalid);
@@ -216,6 +235,8 @@ impl Process {
             threads: u32::try_from(live).unwrap_or(u32::MAX),
             handles: self.handles.len() as u64,
             pages: self.account.used(Resource::Pages),
+            tables: self.account.used(Resource::Tables),
+            kernel_bytes: self.account.used(Resource::KernelBytes),
             cpu_ns: running_ns,
             start_ns: self.start_ns,
             switches: self.switches.load(Ordering::Relaxed),
@@ -261,6 +282,7 @@ impl Process {
         // Fails only where there is no memory to split a mapping, and none is split here.
         let _ = self.space.unmap(abi::USER_START, all);
         registry::remove(self.id());
+        self.account.close();
         self.base
             .signals()
             .update(Signals::empty(), Signals::TERMINATED);

@@ -37,8 +37,8 @@ pub struct SpawnRequest<'a> {
     pub name: &'a [u8],
     /// Number of the process that starts it.
     pub parent: u64,
-    /// What it is charged to.
-    pub account: Ref<Account>,
+    /// The account that the new process's own is below.
+    pub group: Ref<Account>,
     /// Arguments, environment and names.
     pub blob: &'a [u8],
     /// Its handles, beside those to itself.
@@ -77,7 +77,7 @@ const OWN_RIGHTS: Rights = Rights::DUPLICATE
 /// # Errors
 /// [`SpawnError`]; nothing is left behind, and the given capabilities are closed.
 pub fn spawn(request: SpawnRequest<'_>) -> Result<Ref<Process>, SpawnError> {
-    let process = Process::new(request.name, request.parent, request.account)?;
+    let process = Process::new(request.name, request.parent, &request.group)?;
     let started = start(&process, request.file, request.blob, request.handles);
     if started.is_err() {
         process.abandon();

@@ -3,6 +3,7 @@
 use abi::{ObjectKind, Signals};
 
 use crate::cap::{KernelObject, ObjectBase};
+use crate::limits::KERNEL_STACK_BYTES;
 use crate::sched::Thread;
 use crate::sync::Ref;
 
@@ -35,5 +36,12 @@ impl KernelObject for ThreadObject {
 
     fn base(&self) -> &ObjectBase {
         &self.base
+    }
+
+    /// The thread keeps its kernel stack for as long as there is a handle to it.
+    fn memory_bytes(&self) -> usize {
+        size_of::<ThreadObject>()
+            .saturating_add(size_of::<Thread>())
+            .saturating_add(KERNEL_STACK_BYTES)
     }
 }

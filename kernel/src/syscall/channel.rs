@@ -49,12 +49,15 @@ pub(super) fn channel_write(
             .reader(bytes, length)?
             .to_vec(CHANNEL_MESSAGE_BYTES_MAX)?;
         let wanted = read_handles(cx, handles, count)?;
-        let charge = Charge::new(cx.process.account(), Resource::KernelBytes, length)?;
+        let account = cx.process.account();
+        let memory = Message::memory_bytes(bytes.len(), wanted.len()) as u64;
+        let memory = Charge::new(account, Resource::KernelBytes, memory)?;
         let (taken, values) = take_handles(cx, &wanted)?;
+        let on_the_way = Charge::again(account, Resource::Handles, count);
         let message = Message {
             bytes,
             handles: taken,
-            charge: Some(charge),
+            charges: [Some(memory), Some(on_the_way)],
         };
         let (error, message) = match end.send(message) {
             Ok(()) => return Ok(Outcome::OK),
@@ -62,6 +65,7 @@ pub(super) fn channel_write(
             Err(SendError::Full(message)) => (Error::WouldBlock, message),
             Err(SendError::NoMemory(message)) => (Error::NoMemory, message),
         };
+        drop(message.charges);
         give_back(cx, message.handles, &values);
         Err(error)
     };

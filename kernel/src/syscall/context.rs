@@ -89,12 +89,15 @@ impl Context {
             .get_with_rights(Handle(handle), rights)?)
     }
 
-    /// Gives the caller a handle to a new object.
+    /// Gives the caller a handle to a new object, which is charged to it.
     pub(super) fn add<T: KernelObject>(
         &self,
         object: Ref<T>,
         rights: Rights,
     ) -> Result<u64, Error> {
+        object
+            .base()
+            .charge_to(self.process.account(), object.memory_bytes())?;
         self.add_capability(Capability::new(object, rights))
     }
 

@@ -40,7 +40,7 @@ impl From<MapError> for Error {
 impl From<PortError> for Error {
     fn from(error: PortError) -> Self {
         match error {
-            PortError::TooMany => Error::LimitReached,
+            PortError::TooMany | PortError::LimitReached => Error::LimitReached,
             PortError::NotFound => Error::NotFound,
             PortError::NoMemory => Error::NoMemory,
         }

@@ -35,7 +35,8 @@ pub(super) fn port_add(cx: &Context, [port, object, signals, key, ..]: Args) -> 
     let add = || {
         let port = cx.get::<Port>(port, Rights::WRITE)?;
         let object = cx.process.handles().get_any(Handle(object), Rights::WAIT)?;
-        port.add(object, wanted_signals(signals)?, key)?;
+        let signals = wanted_signals(signals)?;
+        port.add(object, signals, key, cx.process.account())?;
         Ok(Outcome::OK)
     };
     Outcome::from(add())

@@ -50,7 +50,7 @@ fn try_spawn(cx: &Context, args: u64) -> Result<Outcome, Error> {
         file: &file,
         name: &name,
         parent: cx.process.id(),
-        account: cx.process.account().clone(),
+        group: cx.process.group().clone(),
         blob: &blob,
         handles,
     })?;

@@ -262,6 +262,10 @@ impl KernelObject for Directory {
     fn base(&self) -> &ObjectBase {
         &self.base
     }
+
+    fn memory_bytes(&self) -> usize {
+        size_of::<Directory>().saturating_add(size_of::<Node>())
+    }
 }
 
 impl Drop for Directory {

@@ -224,6 +224,10 @@ impl KernelObject for File {
     fn base(&self) -> &ObjectBase {
         &self.base
     }
+
+    fn memory_bytes(&self) -> usize {
+        size_of::<File>().saturating_add(size_of::<Node>())
+    }
 }
 
 impl Drop for File {

@@ -1,5 +1,6 @@
 //! The tests of `SelfTest`, by what they are about.
 
+pub mod accounts;
 pub mod channels;
 pub mod directories;
 pub mod events;
@@ -40,6 +41,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         events::CASES,
         channels::CASES,
         processes::CASES,
+        accounts::CASES,
         programs::CASES,
         faults::CASES,
         pointers::CASES,

@@ -8,6 +8,7 @@
 //! Invariants: a frame is zeroed before it reaches a program; no mapping is writable
 //! and executable at once; user memory is reached only through [`user`].
 
+mod address_clone;
 mod address_space;
 mod asid;
 mod block_map;
@@ -23,7 +24,9 @@ mod frame_pool;
 mod heap;
 mod kernel_map;
 mod kernel_stack;
+mod mappers;
 mod memory;
+mod memory_clone;
 mod page_map;
 mod page_table;
 mod reclaim;

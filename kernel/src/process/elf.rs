@@ -13,6 +13,7 @@ use crate::arch::PageFlags;
 use crate::fs::vfs::File;
 use crate::limits::{PROGRAM_BASE, PROGRAM_HEADERS_MAX};
 use crate::mm::{AddressSpace, Backing, Frame, MapError, MapRequest, PAGE, SourceError};
+use crate::sync::Ref;
 
 /// Why a program was not loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +90,7 @@ impl Head {
 }
 
 /// Maps the program in `file`.
-pub(super) fn load(space: &AddressSpace, file: &File) -> Result<Loaded, LoadError> {
+pub(super) fn load(space: &Ref<AddressSpace>, file: &File) -> Result<Loaded, LoadError> {
     // The size first: a file may shrink meanwhile, but no page beyond it is asked for.
     let size = file.size();
     let page = match file.pages().page(0) {
@@ -103,7 +104,7 @@ pub(super) fn load(space: &AddressSpace, file: &File) -> Result<Loaded, LoadErro
     })
 }
 
-fn map_segment(space: &AddressSpace, file: &File, segment: Segment) -> Result<(), LoadError> {
+fn map_segment(space: &Ref<AddressSpace>, file: &File, segment: Segment) -> Result<(), LoadError> {
     let backing = Backing::Memory {
         pages: file.pages().clone(),
         first: segment.first_page,
@@ -118,7 +119,7 @@ fn map_segment(space: &AddressSpace, file: &File, segment: Segment) -> Result<()
         most: segment.flags,
         backing,
     };
-    match space.map(request) {
+    match AddressSpace::map(space, request) {
         Ok(_) => Ok(()),
         // Segments that overlap, or lie outside user space.
         Err(MapError::Taken | MapError::Invalid) => Err(LoadError::NotExecutable),

@@ -50,7 +50,7 @@ pub struct Process {
     parent: u64,
     group: Ref<Account>,
     account: OpenAccount,
-    space: AddressSpace,
+    space: Ref<AddressSpace>,
     handles: HandleTable,
     threads: SpinLock<Threads>,
     cpu_ns: AtomicU64,
@@ -79,11 +79,13 @@ impl Process {
         for (place, byte) in short.iter_mut().zip(name) {
             *place = *byte;
         }
+        let space = AddressSpace::new(account.clone())?;
+        let space = Ref::new(space).map_err(|_| MapError::NoMemory)?;
         let process = Ref::new(Process {
             base: ObjectBase::new(Signals::empty()),
             name: short,
             parent,
-            space: AddressSpace::new(account.clone())?,
+            space,
             handles: HandleTable::new(random_u64(), account.clone()),
             threads: SpinLock::new(Threads::default()),
             cpu_ns: AtomicU64::new(0),
@@ -129,7 +131,7 @@ impl Process {
     }
 
     /// Its memory.
-    pub fn space(&self) -> &AddressSpace {
+    pub fn space(&self) -> &Ref<AddressSpace> {
         &self.space
     }
 
@@ -278,9 +280,7 @@ impl Process {
     /// Returns everything the process holds and tells who waits.
     fn finish(&self) {
         self.handles.clear();
-        let all = abi::USER_END.saturating_sub(abi::USER_START);
-        // Fails only where there is no memory to split a mapping, and none is split here.
-        let _ = self.space.unmap(abi::USER_START, all);
+        self.space.clear();
         registry::remove(self.id());
         self.account.close();
         self.base

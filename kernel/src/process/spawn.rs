@@ -10,7 +10,7 @@ use crate::arch::{PageFlags, UserFrame};
 use crate::cap::Capability;
 use crate::fs::vfs::File;
 use crate::limits::{USER_STACK_BYTES, USER_STACK_TOP};
-use crate::mm::{Backing, MapError, MapRequest};
+use crate::mm::{AddressSpace, Backing, MapError, MapRequest};
 use crate::sync::Ref;
 
 use super::elf::{LoadError, load};
@@ -94,14 +94,15 @@ fn start(
     let space = process.space();
     let loaded = load(space, file).map_err(SpawnError::Load)?;
     let stack_low = USER_STACK_TOP.saturating_sub(USER_STACK_BYTES);
-    space.map(MapRequest {
+    let stack = MapRequest {
         placement: stack_low,
         fixed: true,
         bytes: USER_STACK_BYTES,
         flags: PageFlags::WRITE,
         most: PageFlags::WRITE,
         backing: Backing::Anonymous,
-    })?;
+    };
+    AddressSpace::map(space, stack)?;
     let count = given.len().saturating_add(2);
     let mut handles = Vec::new();
     handles

@@ -2,7 +2,7 @@
 
 use crate::account::Account;
 use crate::arch::{self, PageFlags};
-use crate::mm::{AddressSpace, Backing, MapRequest, PAGE, UserReader, UserWriter};
+use crate::mm::{AddressSpace, Backing, Layout, MapRequest, PAGE, UserReader, UserWriter};
 use crate::sync::Ref;
 
 use super::{Test, Verdict, check, check_eq};
@@ -28,7 +28,7 @@ pub(super) const TESTS: &[Test] = &[
 
 fn space() -> Result<Ref<AddressSpace>, &'static str> {
     let account = Account::root().map_err(|_| "no memory")?;
-    let space = AddressSpace::new(account).map_err(|_| "no memory")?;
+    let space = AddressSpace::new(account, Layout::FIXED).map_err(|_| "no memory")?;
     Ref::new(space).map_err(|_| "no memory")
 }
 

@@ -18,7 +18,7 @@ impl AddressSpace {
     /// # Errors
     /// [`MapError::NoMemory`] or [`MapError::LimitReached`].
     pub fn clone_for(&self, account: Ref<Account>) -> Result<Ref<AddressSpace>, MapError> {
-        let copy = AddressSpace::new(account)?;
+        let copy = AddressSpace::new(account, self.layout)?;
         let copy = Ref::new(copy).map_err(|_| MapError::NoMemory)?;
         let mut ours = self.inner.lock();
         // Nobody else knows the copy: its lock is free whatever this CPU holds.
@@ -98,7 +98,7 @@ mod tests {
 
     fn space() -> Ref<AddressSpace> {
         let account = Account::root().unwrap();
-        Ref::new(AddressSpace::new(account).unwrap()).unwrap()
+        Ref::new(AddressSpace::new(account, crate::mm::Layout::FIXED).unwrap()).unwrap()
     }
 
     fn copy(space: &Ref<AddressSpace>) -> Ref<AddressSpace> {

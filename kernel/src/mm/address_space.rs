@@ -5,12 +5,13 @@ use core::ops::ControlFlow;
 
 use crate::account::{Account, Resource};
 use crate::arch::{self, Access, Descriptor, PageFlags};
-use crate::limits::{MAPPING_BYTES_MAX, MEMORY_MAP_END, MEMORY_MAP_START};
+use crate::limits::{MAPPING_BYTES_MAX, MEMORY_MAP_END};
 use crate::sync::{Ref, SpinLock};
 
 use super::asid::Asid;
 use super::fault::{self, Step};
 use super::frame::{Frame, Purpose};
+use super::layout::Layout;
 use super::memory::SourceError;
 use super::page_table::{PageEntry, PageTable};
 use super::reclaim::reclaim;
@@ -32,6 +33,7 @@ pub struct AddressSpace {
     pub(super) inner: SpinLock<Inner>,
     root: u64,
     asid: Asid,
+    pub(super) layout: Layout,
     pub(super) account: Ref<Account>,
 }
 
@@ -121,11 +123,11 @@ fn user_range(start: u64, bytes: u64) -> Option<u64> {
 }
 
 impl AddressSpace {
-    /// An empty space that charges `account`.
+    /// An empty space with the parts of `layout` that charges `account`.
     ///
     /// # Errors
     /// [`MapError::NoMemory`] or [`MapError::LimitReached`].
-    pub fn new(account: Ref<Account>) -> Result<AddressSpace, MapError> {
+    pub fn new(account: Ref<Account>, layout: Layout) -> Result<AddressSpace, MapError> {
         account
             .charge(Resource::Tables, 1)
             .map_err(|_| MapError::LimitReached)?;
@@ -146,13 +148,19 @@ impl AddressSpace {
             inner,
             root,
             asid: Asid::default(),
+            layout,
             account,
         })
     }
 
-    /// Value for `TTBR0_EL1`.
+    /// Where its parts lie.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Value for `TTBR0_EL1`, for the CPU this runs on, which switches to it next.
     pub fn translation(&self) -> u64 {
-        self.root | (u64::from(self.asid.current()) << 48)
+        self.root | (u64::from(self.asid.activate()) << 48)
     }
 
     /// Adds a mapping; returns its address.
@@ -170,7 +178,7 @@ impl AddressSpace {
             return Err(MapError::Invalid);
         }
         let mut inner = this.inner.lock();
-        let start = Self::place(&inner, &request)?;
+        let start = this.place(&inner, &request)?;
         let end = start.saturating_add(request.bytes);
         let watched = request.backing.watched().cloned();
         if let Some(pages) = &watched {
@@ -193,7 +201,7 @@ impl AddressSpace {
         Ok(start)
     }
 
-    fn place(inner: &Inner, request: &MapRequest) -> Result<u64, MapError> {
+    fn place(&self, inner: &Inner, request: &MapRequest) -> Result<u64, MapError> {
         let wanted = request.placement;
         if wanted != 0
             && let Some(end) = user_range(wanted, request.bytes)
@@ -211,7 +219,7 @@ impl AddressSpace {
         }
         inner
             .list
-            .find_free(request.bytes, GAP, MEMORY_MAP_START, MEMORY_MAP_END)
+            .find_free(request.bytes, GAP, self.layout.map_start, MEMORY_MAP_END)
             .ok_or(MapError::NoMemory)
     }
 
@@ -482,7 +490,8 @@ mod tests {
         with_memory(|| {
             let account = Account::root().unwrap();
             let before = crate::mm::free_frames();
-            let space = Ref::new(AddressSpace::new(account.clone()).unwrap()).unwrap();
+            let space =
+                Ref::new(AddressSpace::new(account.clone(), Layout::FIXED).unwrap()).unwrap();
             let at = AddressSpace::map(&space, request(1 << 30, Backing::Anonymous)).unwrap();
             assert!(!entry(&space, at).is_valid());
             for page in [0, 1, 1000, 200_000] {
@@ -510,7 +519,8 @@ mod tests {
     fn a_private_mapping_shares_until_it_is_written() {
         with_memory(|| {
             let account = Account::root().unwrap();
-            let space = Ref::new(AddressSpace::new(account.clone()).unwrap()).unwrap();
+            let space =
+                Ref::new(AddressSpace::new(account.clone(), Layout::FIXED).unwrap()).unwrap();
             let pages = Ref::new(MemoryPages::anonymous(2 * PAGE)).unwrap();
             pages.page(0).unwrap().write(0, b"first");
             let backing = Backing::Memory {
@@ -537,7 +547,7 @@ mod tests {
     fn the_tail_behind_the_shown_bytes_is_zero() {
         with_memory(|| {
             let account = Account::root().unwrap();
-            let space = Ref::new(AddressSpace::new(account).unwrap()).unwrap();
+            let space = Ref::new(AddressSpace::new(account, Layout::FIXED).unwrap()).unwrap();
             let pages = Ref::new(MemoryPages::anonymous(PAGE)).unwrap();
             pages.page(0).unwrap().write(0, &[9; 16]);
             let backing = Backing::Memory {
@@ -562,7 +572,7 @@ mod tests {
         with_memory(|| {
             let account = Account::root().unwrap();
             account.set_limit(Resource::Pages, 2);
-            let space = Ref::new(AddressSpace::new(account).unwrap()).unwrap();
+            let space = Ref::new(AddressSpace::new(account, Layout::FIXED).unwrap()).unwrap();
             let at = AddressSpace::map(&space, request(4 * PAGE, Backing::Anonymous)).unwrap();
             space.fault(at, Access::Write).unwrap();
             space.fault(at + PAGE, Access::Write).unwrap();
@@ -578,7 +588,9 @@ mod tests {
     #[test]
     fn write_and_execute_never_come_together() {
         with_memory(|| {
-            let space = Ref::new(AddressSpace::new(Account::root().unwrap()).unwrap()).unwrap();
+            let space =
+                Ref::new(AddressSpace::new(Account::root().unwrap(), Layout::FIXED).unwrap())
+                    .unwrap();
             let both = PageFlags::WRITE | PageFlags::EXECUTE;
             let mut wanted = request(PAGE, Backing::Anonymous);
             wanted.flags = both;
@@ -599,7 +611,9 @@ mod tests {
     #[test]
     fn odd_ranges_are_refused() {
         with_memory(|| {
-            let space = Ref::new(AddressSpace::new(Account::root().unwrap()).unwrap()).unwrap();
+            let space =
+                Ref::new(AddressSpace::new(Account::root().unwrap(), Layout::FIXED).unwrap())
+                    .unwrap();
             for (start, bytes) in [
                 (0, PAGE),
                 (abi::USER_START, 0),

@@ -169,7 +169,7 @@ mod tests {
 
     fn space() -> Ref<AddressSpace> {
         let account = Account::root().unwrap();
-        Ref::new(AddressSpace::new(account).unwrap()).unwrap()
+        Ref::new(AddressSpace::new(account, crate::mm::Layout::FIXED).unwrap()).unwrap()
     }
 
     fn map(space: &Ref<AddressSpace>, memory: &Ref<MemoryPages>, private: bool) -> u64 {

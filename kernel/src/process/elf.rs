@@ -11,7 +11,7 @@ use elf::segment::ProgramHeader;
 
 use crate::arch::PageFlags;
 use crate::fs::vfs::File;
-use crate::limits::{PROGRAM_BASE, PROGRAM_HEADERS_MAX};
+use crate::limits::PROGRAM_HEADERS_MAX;
 use crate::mm::{AddressSpace, Backing, Frame, MapError, MapRequest, PAGE, SourceError};
 use crate::sync::Ref;
 
@@ -99,7 +99,8 @@ pub(super) fn load(space: &Ref<AddressSpace>, file: &File) -> Result<Loaded, Loa
         Err(error) => return Err(LoadError::Read(error.into())),
     };
     let bytes = size.min(PAGE) as usize;
-    read_program(&Head { page, bytes }, size, &mut |segment| {
+    let base = space.layout().program;
+    read_program(&Head { page, bytes }, size, base, &mut |segment| {
         map_segment(space, file, segment)
     })
 }
@@ -131,13 +132,14 @@ fn map_segment(space: &Ref<AddressSpace>, file: &File, segment: Segment) -> Resu
 fn read_program(
     head: &Head,
     file_bytes: u64,
+    base: u64,
     map: &mut dyn FnMut(Segment) -> Result<(), LoadError>,
 ) -> Result<Loaded, LoadError> {
     let bad = LoadError::NotExecutable;
     let header = head.header().ok_or(bad)?;
     let offset = match header.e_type {
         ET_EXEC => 0,
-        ET_DYN => PROGRAM_BASE,
+        ET_DYN => base,
         _ => return Err(bad),
     };
     let entry = header.e_entry.checked_add(offset).ok_or(bad)?;
@@ -210,6 +212,7 @@ fn segment(program: &ProgramHeader, offset: u64, file_bytes: u64) -> Option<Segm
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::PROGRAM_BASE;
     use crate::mm::Purpose;
     use crate::mm::tests::with_memory;
     use alloc::vec::Vec;
@@ -219,7 +222,8 @@ mod tests {
         page.write(0, head);
         let bytes = head.len();
         let mut segments = Vec::new();
-        let loaded = read_program(&Head { page, bytes }, file_bytes, &mut |segment| {
+        let head = Head { page, bytes };
+        let loaded = read_program(&head, file_bytes, PROGRAM_BASE, &mut |segment| {
             segments.push(segment);
             Ok(())
         });

@@ -11,6 +11,7 @@
 
 mod elf;
 mod fault;
+mod layout;
 mod memory_object;
 mod object;
 mod registry;
@@ -20,6 +21,7 @@ mod thread_object;
 
 pub use elf::LoadError;
 pub use fault::handle_user_fault;
+pub use layout::use_fixed_addresses;
 pub use memory_object::MemoryObject;
 pub use object::{Exit, Process, current_process};
 pub use registry::for_each_process;

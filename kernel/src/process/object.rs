@@ -15,6 +15,7 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Ref, SpinLock};
 use crate::time::now_ns;
 
+use super::layout::new_layout;
 use super::{ThreadObject, registry};
 
 /// How a process ended.
@@ -79,7 +80,7 @@ impl Process {
         for (place, byte) in short.iter_mut().zip(name) {
             *place = *byte;
         }
-        let space = AddressSpace::new(account.clone())?;
+        let space = AddressSpace::new(account.clone(), new_layout())?;
         let space = Ref::new(space).map_err(|_| MapError::NoMemory)?;
         let process = Ref::new(Process {
             base: ObjectBase::new(Signals::empty()),

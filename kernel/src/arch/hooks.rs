@@ -9,17 +9,37 @@ pub const PENDING_RESCHEDULE: u32 = 1 << 0;
 /// The running thread has something to do before it returns to its program.
 pub const PENDING_ATTENTION: u32 = 1 << 1;
 
-/// A system call's code: arguments `x0`–`x5` in, error code or [`SyscallTable::BLOCKED`] out.
-pub type SyscallHandler = extern "C" fn(u64, u64, u64, u64, u64, u64) -> u64;
+/// The running thread waits for the results of its system call.
+pub const PENDING_BLOCKED: u32 = 1 << 2;
 
-/// The handlers by number; one more row than `count`, which answers every number beyond.
+/// What a short call returns: error code and one value.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShortResult {
+    /// Error code, 0 for none.
+    pub error: u64,
+    /// The value.
+    pub value: u64,
+}
+
+/// Code of a short call, arguments `x0`–`x5`. It runs with interrupts masked from entry to
+/// return and reaches no user memory.
+pub type ShortHandler = unsafe extern "C" fn(u64, u64, u64, u64, u64, u64) -> ShortResult;
+
+/// Code of any other call: an error code comes back, values are in the frame. Or the call
+/// has raised [`PENDING_BLOCKED`], and somebody else writes both.
+pub type LongHandler = extern "C" fn(u64, u64, u64, u64, u64, u64) -> u64;
+
+/// The calls by number; one more row than `count`, which answers every number beyond.
 #[repr(C)]
 #[derive(Debug)]
 pub struct SyscallTable<const ROWS: usize> {
     /// Number of calls.
     pub count: u64,
-    /// Their handlers, and the one that refuses.
-    pub rows: [SyscallHandler; ROWS],
+    /// The short calls; [`long_call`] for the others.
+    pub short: [ShortHandler; ROWS],
+    /// The others; for a short call the one that refuses.
+    pub long: [LongHandler; ROWS],
 }
 
 /// What kind of access faulted.
@@ -103,11 +123,6 @@ pub struct Hooks {
     pub kernel_fault: fn(&PanicFrame) -> !,
     /// Address of a [`SyscallTable`].
     pub syscalls: &'static SyscallTable<{ abi::SYSCALLS.len() + 1 }>,
-}
-
-impl<const ROWS: usize> SyscallTable<ROWS> {
-    /// Answer of a handler whose thread now waits: `x0`–`x3` are written by whoever wakes it.
-    pub const BLOCKED: u64 = u64::MAX;
 }
 
 static HOOKS: Once<&'static Hooks> = Once::new();

@@ -27,10 +27,11 @@ mod page;
 pub use back_end::boot::{BootInfo, CpuStart, StartError, init_secondary_cpu, start_cpu};
 pub use back_end::copy::{copy_from_user, copy_to_user, load_user_u32};
 pub use back_end::cpu::{
-    Features, IrqState, cpu_id, cpu_model, features, hardware_random, irq_disable, irq_enable,
-    irq_restore, irq_save, irqs_enabled, raise_pending, set_current, spin_hint, synchronize_code,
-    take_pending, wait_for_interrupt,
+    Features, IrqState, calls_made, cpu_id, cpu_model, features, hardware_random, irq_disable,
+    irq_enable, irq_restore, irq_save, irqs_enabled, raise_pending, running_place, spin_hint,
+    synchronize_code, take_pending, wait_for_interrupt,
 };
+pub use back_end::exception::long_call;
 pub use back_end::interrupt::{
     GicConfig, enable_line, gic_version, init_gic, init_gic_cpu, send_ipi,
 };
@@ -47,8 +48,8 @@ pub use back_end::switch::{leave, load_vector_state, prepare_kernel_thread, resu
 pub use back_end::timer::{arm_timer, counter, counter_hz, disarm_timer, init_timer};
 pub use context::{Context, UserFrame, VectorState};
 pub use hooks::{
-    Access, FaultCause, Hooks, PENDING_ATTENTION, PENDING_RESCHEDULE, PanicFrame, SyscallHandler,
-    SyscallTable, UserFault, hooks, set_hooks,
+    Access, FaultCause, Hooks, LongHandler, PENDING_ATTENTION, PENDING_BLOCKED, PENDING_RESCHEDULE,
+    PanicFrame, ShortHandler, ShortResult, SyscallTable, UserFault, hooks, set_hooks,
 };
 pub use mark::terminal_idle_mark;
 pub use page::{

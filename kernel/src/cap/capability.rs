@@ -8,7 +8,7 @@ use super::KernelObject;
 
 /// A counted reference to an object, with rights: what a handle or a message holds.
 pub struct Capability {
-    object: Ref<dyn KernelObject>,
+    pub(super) object: Ref<dyn KernelObject>,
     rights: Rights,
 }
 

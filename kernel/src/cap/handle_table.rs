@@ -1,8 +1,13 @@
 //! The numbers a process gives to its capabilities.
 //!
-//! A handle is index and generation, XORed with the table's salt. Slots lie in chunks
-//! that never move. A slot whose generation would wrap is retired, so that an old handle
-//! never names a new object.
+//! A handle is index and generation, XORed with the table's salt. A slot whose generation
+//! would wrap is retired, so that an old handle never names a new object.
+//!
+//! The table is kept twice: the slots, under a lock, own the capabilities; the *index*
+//! beside them is read without it. A place of the index has a stamp of generation, kind
+//! and rights, so that one test covers all three, and the address of the object. Taking a
+//! capability out withdraws its place, waits for readers (`sync::epoch`) and only then
+//! frees the slot and hands the capability over.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -11,7 +16,9 @@ use abi::{Handle, ObjectKind, Rights};
 
 use crate::account::{Account, Resource};
 use crate::limits::HANDLES_PER_PROCESS_MAX;
-use crate::sync::{Ref, SpinLock, try_box};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::epoch::{self, Masked};
+use crate::sync::{Borrowed, Published, Ref, SpinLock, Stamped, try_box};
 use crate::word;
 
 use super::{Capability, KernelObject};
@@ -61,9 +68,36 @@ pub struct TableError {
 /// The handles of a process.
 #[derive(Debug)]
 pub struct HandleTable {
+    index: Published<dyn KernelObject>,
     slots: SpinLock<Slots>,
     salt: u64,
+    domain: u64,
     account: Ref<Account>,
+}
+
+static NEXT_DOMAIN: AtomicU64 = AtomicU64::new(epoch::NO_DOMAIN + 1);
+
+/// Bit of a stamp at which the kind begins; below it are the rights.
+const KIND_SHIFT: u32 = 24;
+/// The generation of a stamp, as of a handle without its salt.
+const GENERATION: u64 = 0xffff_ffff_0000_0000;
+/// The kind of a stamp.
+const KIND: u64 = 0xff << KIND_SHIFT;
+
+const _: () = assert!(
+    Rights::all().bits() < 1 << KIND_SHIFT,
+    "the rights fit below the kind"
+);
+
+/// What a stamp has where it names `kind`.
+pub const fn kind_stamp(kind: ObjectKind) -> u64 {
+    (kind as u64) << KIND_SHIFT
+}
+
+fn stamp(generation: u32, capability: &Capability) -> u64 {
+    (u64::from(generation) << 32)
+        | kind_stamp(capability.object().kind())
+        | u64::from(capability.rights().bits())
 }
 
 /// Why there is no slot.
@@ -108,21 +142,23 @@ impl Slots {
         Ok(())
     }
 
+    /// Empties a slot, which is not used again before [`Slots::release`].
     fn take(&mut self, handle: u64) -> Option<Capability> {
         let slot = self.find(handle)?;
         let capability = slot.capability.take();
-        // Generation 0 is never used: a slot that reaches it is retired.
         slot.generation = slot.generation.wrapping_add(1);
-        let reusable = slot.generation != 0;
         self.used = self.used.saturating_sub(1);
-        if reusable {
-            let index = word::low_half(handle);
-            let free = core::mem::replace(&mut self.free, index);
-            if let Some(slot) = self.slot(index) {
-                slot.next_free = free;
-            }
-        }
         capability
+    }
+
+    /// Lets an emptied slot be used again.
+    fn release(&mut self, index: u32) {
+        let free = self.free;
+        // Generation 0 is never used: a slot that reaches it is retired.
+        if let Some(slot) = self.slot(index).filter(|slot| slot.generation != 0) {
+            slot.next_free = free;
+            self.free = index;
+        }
     }
 }
 
@@ -136,9 +172,53 @@ impl HandleTable {
             used: 0,
         };
         HandleTable {
+            index: Published::new(),
             slots: SpinLock::new(slots),
             salt,
+            domain: NEXT_DOMAIN.fetch_add(1, Ordering::Relaxed),
             account,
+        }
+    }
+
+    /// What a CPU enters while it runs a thread that reads this table without its lock.
+    pub fn domain(&self) -> u64 {
+        self.domain
+    }
+
+    /// The object of a handle as a `T`, if the handle has `rights`: without a lock and
+    /// without counting.
+    ///
+    /// # Errors
+    /// [`LookupError`], kind before rights.
+    #[inline]
+    pub fn borrow<'a, T: Stamped>(
+        &'a self,
+        masked: Masked<'a>,
+        handle: Handle,
+        rights: Rights,
+    ) -> Result<Borrowed<'a, T>, LookupError> {
+        let value = handle.0 ^ self.salt;
+        let rights = u64::from(rights.bits());
+        let (wanted, mask) = ((value & GENERATION) | rights, GENERATION | KIND | rights);
+        match self
+            .index
+            .borrow(masked, word::low_half(value), wanted, mask)
+        {
+            Some(object) => Ok(object),
+            None => Err(self.why_not(value, T::KIND)),
+        }
+    }
+
+    /// Why a borrow failed.
+    #[cold]
+    fn why_not(&self, value: u64, kind: u64) -> LookupError {
+        let stamp = self.index.stamp(word::low_half(value));
+        if stamp == 0 || (stamp ^ value) & GENERATION != 0 {
+            LookupError::BadHandle
+        } else if stamp & KIND != kind {
+            LookupError::WrongType
+        } else {
+            LookupError::AccessDenied
         }
     }
 
@@ -168,14 +248,17 @@ impl HandleTable {
             return Err(TableError { limit, capability });
         }
         let index = slots.free;
-        let Some(slot) = slots.slot(index) else {
+        let reserved = self.index.reserve(index).is_ok();
+        let Some(slot) = slots.slot(index).filter(|_| reserved) else {
             return Err(TableError {
                 limit: false,
                 capability,
             });
         };
         let next = core::mem::replace(&mut slot.next_free, NO_SLOT);
-        slot.capability = Some(capability);
+        let stamp = stamp(slot.generation, &capability);
+        let object = &slot.capability.insert(capability).object;
+        self.index.publish(index, stamp, object);
         let value = (u64::from(slot.generation) << 32) | u64::from(index);
         slots.free = next;
         slots.used = slots.used.saturating_add(1);
@@ -196,8 +279,26 @@ impl HandleTable {
     /// # Errors
     /// [`LookupError::BadHandle`].
     pub fn remove(&self, handle: Handle) -> Result<Capability, LookupError> {
-        let taken = self.slots.lock().take(handle.0 ^ self.salt);
-        let capability = taken.ok_or(LookupError::BadHandle)?;
+        self.take(handle, |_| true)
+    }
+
+    fn take(
+        &self,
+        handle: Handle,
+        fits: impl FnOnce(&Capability) -> bool,
+    ) -> Result<Capability, LookupError> {
+        let value = handle.0 ^ self.salt;
+        let capability = {
+            let mut slots = self.slots.lock();
+            let found = slots.find(value).and_then(|slot| slot.capability.as_ref());
+            if !fits(found.ok_or(LookupError::BadHandle)?) {
+                return Err(LookupError::AccessDenied);
+            }
+            self.index.withdraw(word::low_half(value));
+            slots.take(value).ok_or(LookupError::BadHandle)?
+        };
+        epoch::quiesce(self.domain);
+        self.slots.lock().release(word::low_half(value));
         self.account.uncharge(Resource::Handles, 1);
         Ok(capability)
     }
@@ -207,22 +308,7 @@ impl HandleTable {
     /// # Errors
     /// [`LookupError`]; the handle stays valid.
     pub fn remove_with(&self, handle: Handle, rights: Rights) -> Result<Capability, LookupError> {
-        let mut slots = self.slots.lock();
-        let slot = slots
-            .find(handle.0 ^ self.salt)
-            .ok_or(LookupError::BadHandle)?;
-        let has = slot
-            .capability
-            .as_ref()
-            .is_some_and(|cap| cap.rights().contains(rights));
-        if !has {
-            return Err(LookupError::AccessDenied);
-        }
-        let capability = slots
-            .take(handle.0 ^ self.salt)
-            .ok_or(LookupError::BadHandle)?;
-        self.account.uncharge(Resource::Handles, 1);
-        Ok(capability)
+        self.take(handle, |capability| capability.rights().contains(rights))
     }
 
     /// Puts a capability back under the handle it had, which was just taken out and not
@@ -240,7 +326,9 @@ impl HandleTable {
             {
                 let next = core::mem::replace(&mut slot.next_free, NO_SLOT);
                 slot.generation = (value >> 32) as u32;
-                slot.capability = Some(capability);
+                let stamp = stamp(slot.generation, &capability);
+                let object = &slot.capability.insert(capability).object;
+                self.index.publish(index, stamp, object);
                 slots.free = next;
                 slots.used = slots.used.saturating_add(1);
                 None
@@ -359,18 +447,17 @@ impl HandleTable {
         // One at a time, outside the lock: closing may run an object's last-handle work.
         let mut index = 0;
         loop {
-            let taken = {
+            let handle = {
                 let mut slots = self.slots.lock();
                 let Some(slot) = slots.slot(index) else {
                     return;
                 };
-                let value = (u64::from(slot.generation) << 32) | u64::from(index);
-                slots.take(value)
+                let generation = slot.generation;
+                let value = (u64::from(generation) << 32) | u64::from(index);
+                Handle(value ^ self.salt)
             };
-            if taken.is_some() {
-                self.account.uncharge(Resource::Handles, 1);
-            }
-            drop(taken);
+            // Fails for a slot that is empty.
+            drop(self.remove(handle));
             index = index.saturating_add(1);
         }
     }

@@ -4,7 +4,9 @@ use alloc::vec::Vec;
 
 use abi::Signals;
 
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{AllocError, Ref, SpinLock};
+use crate::word;
 
 /// Tells an observer's registrations apart.
 pub type ObserverKey = u64;
@@ -33,73 +35,122 @@ struct Registration {
     observer: Ref<dyn Observer>,
 }
 
-struct State {
-    raised: Signals,
-    observers: Vec<Registration>,
-}
+/// Bit beside the raised ones: somebody is registered, and changes take the lock.
+const WATCHED: u64 = 1 << 63;
 
 /// The signals of an object.
+///
+/// While nobody is registered, changes are single atomic operations. The lock guards the
+/// registrations and the bit that says that there are any; with the bit set, only the
+/// holder of the lock changes the word.
 pub struct SignalSet {
-    state: SpinLock<State>,
+    word: AtomicU64,
+    observers: SpinLock<Vec<Registration>>,
+}
+
+fn signals_in(bits: u64) -> Signals {
+    Signals::from_bits_truncate(word::low_half(bits))
+}
+
+fn changed(word: u64, clear: Signals, raise: Signals) -> u64 {
+    (word & !u64::from(clear.bits())) | u64::from(raise.bits())
 }
 
 impl SignalSet {
     /// With `raised` raised.
     pub const fn new(raised: Signals) -> Self {
         SignalSet {
-            state: SpinLock::new(State {
-                raised,
-                observers: Vec::new(),
-            }),
+            word: AtomicU64::new(raised.bits() as u64),
+            observers: SpinLock::new(Vec::new()),
         }
     }
 
     /// The raised signals.
+    #[inline]
     pub fn raised(&self) -> Signals {
-        self.state.lock().raised
+        signals_in(self.word.load(Ordering::Acquire))
+    }
+
+    /// Changes the word unless somebody is registered; returns what it was.
+    #[inline]
+    fn change_unwatched(&self, clear: Signals, raise: Signals) -> Option<u64> {
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            if word & WATCHED != 0 {
+                return None;
+            }
+            let new = changed(word, clear, raise);
+            match self
+                .word
+                .compare_exchange_weak(word, new, Ordering::AcqRel, Ordering::Relaxed)
+            {
+                Ok(old) => return Some(old),
+                Err(now) => word = now,
+            }
+        }
     }
 
     /// Clears some signals, then raises some, and tells observers.
+    #[inline]
     pub fn update(&self, clear: Signals, raise: Signals) {
-        let mut state = self.state.lock();
-        let before = state.raised;
-        state.raised = before.difference(clear).union(raise);
+        if self.change_unwatched(clear, raise).is_none() {
+            self.update_watched(clear, raise);
+        }
+    }
+
+    fn update_watched(&self, clear: Signals, raise: Signals) {
+        let mut observers = self.observers.lock();
+        // The holder of the lock may take the bit away, but not find it taken away: without
+        // it others change the word at the same time, which the loop allows for.
+        if self.change_unwatched(clear, raise).is_some() {
+            return;
+        }
+        // Stored before anybody is told: who is woken looks without the lock.
+        let word = changed(self.word.load(Ordering::Relaxed), clear, raise);
+        self.word.store(word, Ordering::Release);
         if raise.is_empty() {
             return;
         }
+        let mut raised = signals_in(word);
         // Dropped only after the lock: an observer may be the last to hold its object.
-        let mut gone = Vec::new();
+        let mut gone = Gone::default();
         let mut index = 0;
-        while let Some(entry) = state.observers.get(index) {
-            let hit = entry.mask.intersection(state.raised);
+        while let Some(entry) = observers.get(index) {
+            let hit = entry.mask.intersection(raised);
             let heard = if hit.is_empty() {
                 Heard::Stay
             } else {
-                entry.observer.raised(entry.key, hit, state.raised)
+                entry.observer.raised(entry.key, hit, raised)
             };
             if heard == Heard::Stay {
                 index = index.saturating_add(1);
                 continue;
             }
             if heard == Heard::Take {
-                state.raised = state.raised.difference(hit);
+                raised = raised.difference(hit);
             }
             // In the order of registration: the longest waiting hears first.
-            let entry = state.observers.remove(index);
-            if gone.try_reserve(1).is_ok() {
-                gone.push(entry);
-            }
+            gone.add(observers.remove(index));
         }
-        drop(state);
+        let watched = if observers.is_empty() { 0 } else { WATCHED };
+        self.word
+            .store(u64::from(raised.bits()) | watched, Ordering::Release);
+        drop(observers);
         drop(gone);
     }
 
     /// Takes those of `mask` that are raised, clearing them.
+    #[inline]
     pub fn take(&self, mask: Signals) -> Signals {
-        let mut state = self.state.lock();
-        let taken = state.raised.intersection(mask);
-        state.raised = state.raised.difference(taken);
-        taken
+        if let Some(word) = self.change_unwatched(mask, Signals::empty()) {
+            return signals_in(word).intersection(mask);
+        }
+        let _observers = self.observers.lock();
+        // With the lock held the word either stays watched or stays unwatched.
+        let word = self
+            .word
+            .fetch_and(!u64::from(mask.bits()), Ordering::AcqRel);
+        signals_in(word).intersection(mask)
     }
 
     /// Registers an observer, unless signals of `mask` are raised already: then they are
@@ -114,28 +165,53 @@ impl SignalSet {
         observer: Ref<dyn Observer>,
         always: bool,
     ) -> Result<Signals, AllocError> {
-        let mut state = self.state.lock();
-        let hit = state.raised.intersection(mask);
+        let mut observers = self.observers.lock();
+        observers.try_reserve(1).map_err(|_| AllocError)?;
+        // From here on changes wait for the lock.
+        let word = self.word.fetch_or(WATCHED, Ordering::AcqRel);
+        let hit = signals_in(word).intersection(mask);
         if hit.is_empty() || always {
-            state.observers.try_reserve(1).map_err(|_| AllocError)?;
-            state.observers.push(Registration {
+            observers.push(Registration {
                 mask,
                 key,
                 observer,
             });
+        } else if observers.is_empty() {
+            self.word.fetch_and(!WATCHED, Ordering::Release);
         }
         Ok(hit)
     }
 
     /// Takes a registration back; returns whether it was there.
     pub fn forget(&self, key: ObserverKey, observer: &dyn Observer) -> bool {
-        let mut state = self.state.lock();
-        let index = state.observers.iter().position(|entry| {
+        let mut observers = self.observers.lock();
+        let index = observers.iter().position(|entry| {
             entry.key == key && core::ptr::addr_eq(&raw const *entry.observer, observer)
         });
-        let removed = index.map(|index| state.observers.swap_remove(index));
-        drop(state);
+        let removed = index.map(|index| observers.swap_remove(index));
+        if observers.is_empty() {
+            self.word.fetch_and(!WATCHED, Ordering::Release);
+        }
+        drop(observers);
         removed.is_some()
+    }
+}
+
+/// Registrations that have ended: one costs no memory, and where there is none for more
+/// they are dropped at once.
+#[derive(Default)]
+struct Gone {
+    first: Option<Registration>,
+    others: Vec<Registration>,
+}
+
+impl Gone {
+    fn add(&mut self, entry: Registration) {
+        if self.first.is_none() {
+            self.first = Some(entry);
+        } else if self.others.try_reserve(1).is_ok() {
+            self.others.push(entry);
+        }
     }
 }
 
@@ -148,7 +224,7 @@ impl core::fmt::Debug for SignalSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::atomic::{AtomicU32, Ordering};
+    use crate::sync::atomic::AtomicU32;
 
     struct Counter(AtomicU32, bool);
 

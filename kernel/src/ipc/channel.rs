@@ -12,10 +12,10 @@ use alloc::vec::Vec;
 use abi::{ObjectKind, Signals};
 
 use crate::account::Charge;
-use crate::cap::{Capability, KernelObject, ObjectBase};
+use crate::cap::{Capability, KernelObject, ObjectBase, kind_stamp};
 use crate::limits::CHANNEL_QUEUE_MESSAGES_MAX;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{AllocError, Ref, SpinLock};
+use crate::sync::{AllocError, Ref, SpinLock, Stamped};
 
 /// Bytes and capabilities on their way.
 #[derive(Debug)]
@@ -233,6 +233,10 @@ fn discard(messages: VecDeque<Message>) {
             return;
         }
     }
+}
+
+impl Stamped for ChannelEnd {
+    const KIND: u64 = kind_stamp(ObjectKind::Channel);
 }
 
 impl KernelObject for ChannelEnd {

@@ -2,7 +2,8 @@
 
 use abi::{ObjectKind, Signals};
 
-use crate::cap::{KernelObject, ObjectBase};
+use crate::cap::{KernelObject, ObjectBase, kind_stamp};
+use crate::sync::Stamped;
 
 /// A set of signal bits.
 #[derive(Debug)]
@@ -18,7 +19,14 @@ impl Event {
         }
     }
 
+    /// Takes those of `mask` that are raised, clearing them.
+    #[inline]
+    pub fn take(&self, mask: Signals) -> Signals {
+        self.base.signals().take(mask)
+    }
+
     /// Clears some signals, then raises some.
+    #[inline]
     pub fn update(&self, clear: Signals, raise: Signals) {
         self.base.signals().update(clear, raise);
     }
@@ -28,6 +36,10 @@ impl Default for Event {
     fn default() -> Self {
         Event::new()
     }
+}
+
+impl Stamped for Event {
+    const KIND: u64 = kind_stamp(ObjectKind::Event);
 }
 
 impl KernelObject for Event {

@@ -9,7 +9,7 @@ use abi::Error;
 use crate::arch;
 use crate::sched::{Thread, WaitTarget, Waiter};
 use crate::sync::atomic::Ordering;
-use crate::sync::{Queue, Ref, SpinLock};
+use crate::sync::{Borrowed, Queue, SpinLock};
 
 const BUCKETS: usize = 64;
 
@@ -57,7 +57,7 @@ pub enum FutexOutcome {
 ///
 /// `space` names its address space. Interrupts are masked.
 pub fn futex_wait(
-    thread: &Ref<Thread>,
+    thread: &Borrowed<'_, Thread>,
     space: u64,
     address: u64,
     expected: u32,
@@ -75,7 +75,7 @@ pub fn futex_wait(
         match arch::load_user_u32(address) {
             None => FutexOutcome::NotPresent,
             Some(value) if value != expected => FutexOutcome::Changed,
-            Some(_) => match waiting.push(thread.clone()) {
+            Some(_) => match waiting.push(thread.to_ref()) {
                 Ok(()) => FutexOutcome::Waits,
                 Err(_) => FutexOutcome::Failed(Error::BadState),
             },

@@ -12,11 +12,11 @@ use abi::signal::PortEvent;
 use abi::{ObjectKind, Signals};
 
 use crate::account::{Account, Charge, Resource};
-use crate::cap::{Heard, KernelObject, ObjectBase, Observer, ObserverKey};
+use crate::cap::{Heard, KernelObject, ObjectBase, Observer, ObserverKey, kind_stamp};
 use crate::limits::PORT_MEMBERS_MAX;
 use crate::sched::{Thread, Waiter};
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{AllocError, Link, Linked, Queue, Ref, SpinLock};
+use crate::sync::{AllocError, Borrowed, Link, Linked, Queue, Ref, SpinLock, Stamped};
 
 /// One object in a port.
 struct Member {
@@ -207,9 +207,9 @@ impl Port {
     }
 
     /// Puts the running thread on the list, unless something is ready.
-    pub fn enlist(&self, thread: &Ref<Thread>) -> bool {
+    pub fn enlist(&self, thread: &Borrowed<'_, Thread>) -> bool {
         let mut state = self.core.state.lock();
-        state.ready.is_empty() && state.waiting.push(thread.clone()).is_ok()
+        state.ready.is_empty() && state.waiting.push(thread.to_ref()).is_ok()
     }
 }
 
@@ -249,6 +249,10 @@ impl Waiter for Core {
         let removed = self.state.lock().waiting.remove(thread);
         drop(removed);
     }
+}
+
+impl Stamped for Port {
+    const KIND: u64 = kind_stamp(ObjectKind::Port);
 }
 
 impl KernelObject for Port {

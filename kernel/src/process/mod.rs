@@ -23,7 +23,7 @@ pub use elf::LoadError;
 pub use fault::handle_user_fault;
 pub use layout::use_fixed_addresses;
 pub use memory_object::MemoryObject;
-pub use object::{Exit, Process, current_process};
+pub use object::{Exit, Process, current_process, process_of};
 pub use registry::for_each_process;
 pub use spawn::{GivenHandle, SpawnError, SpawnRequest, spawn};
 pub use startup::write_blob_entry;

@@ -12,8 +12,8 @@ use crate::entropy::random_u64;
 use crate::mm::{AddressSpace, MapError};
 use crate::sched::{self, Owner, Thread, ThreadStart};
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Ref, SpinLock};
-use crate::time::now_ns;
+use crate::sync::{Borrowed, Ref, SpinLock};
+use crate::time::{now_ns, ns_of_ticks};
 
 use super::layout::new_layout;
 use super::{ThreadObject, registry};
@@ -52,10 +52,11 @@ pub struct Process {
     group: Ref<Account>,
     account: OpenAccount,
     space: Ref<AddressSpace>,
-    handles: HandleTable,
+    handles: Ref<HandleTable>,
     threads: SpinLock<Threads>,
-    cpu_ns: AtomicU64,
-    switches: AtomicU64,
+    /// Ticks and turns of threads that have ended.
+    ended_ticks: AtomicU64,
+    ended_turns: AtomicU64,
     start_ns: u64,
     /// Returned when the process object itself goes.
     _charge: Charge,
@@ -87,10 +88,11 @@ impl Process {
             name: short,
             parent,
             space,
-            handles: HandleTable::new(random_u64(), account.clone()),
+            handles: Ref::new(HandleTable::new(random_u64(), account.clone()))
+                .map_err(|_| MapError::NoMemory)?,
             threads: SpinLock::new(Threads::default()),
-            cpu_ns: AtomicU64::new(0),
-            switches: AtomicU64::new(0),
+            ended_ticks: AtomicU64::new(0),
+            ended_turns: AtomicU64::new(0),
             start_ns: now_ns(),
             group: group.clone(),
             account,
@@ -223,13 +225,20 @@ impl Process {
 
     /// What is known about it.
     pub fn info(&self) -> ProcessInfo {
-        let (exit, live, running_ns) = {
+        let (exit, live, ticks, turns) = {
             let threads = self.threads.lock();
-            (
-                threads.exit,
-                threads.list.len(),
-                self.cpu_ns.load(Ordering::Relaxed),
-            )
+            let ended = (
+                self.ended_ticks.load(Ordering::Relaxed),
+                self.ended_turns.load(Ordering::Relaxed),
+            );
+            let (ticks, turns) = threads.list.iter().fold(ended, |(ticks, turns), object| {
+                let used = object.thread().used();
+                (
+                    ticks.wrapping_add(used.ticks),
+                    turns.wrapping_add(used.turns),
+                )
+            });
+            (threads.exit, threads.list.len(), ticks, turns)
         };
         let mut info = ProcessInfo {
             id: self.id(),
@@ -240,9 +249,9 @@ impl Process {
             pages: self.account.used(Resource::Pages),
             tables: self.account.used(Resource::Tables),
             kernel_bytes: self.account.used(Resource::KernelBytes),
-            cpu_ns: running_ns,
+            cpu_ns: ns_of_ticks(ticks),
             start_ns: self.start_ns,
-            switches: self.switches.load(Ordering::Relaxed),
+            switches: turns,
             name: self.name,
             ..ProcessInfo::default()
         };
@@ -291,17 +300,16 @@ impl Process {
 }
 
 impl Owner for Process {
+    fn handles(&self) -> &Ref<HandleTable> {
+        &self.handles
+    }
+
     fn translation(&self) -> u64 {
         self.space.translation()
     }
 
     fn mend_fault(&self, address: u64, access: Access) -> bool {
         self.space.fault_at_hand(address, access)
-    }
-
-    fn charge_time(&self, ns: u64) {
-        self.cpu_ns.fetch_add(ns, Ordering::Relaxed);
-        self.switches.fetch_add(1, Ordering::Relaxed);
     }
 
     fn thread_ends(&self, thread: &Ref<Thread>) {
@@ -312,6 +320,11 @@ impl Owner for Process {
                 .iter()
                 .position(|other| other.thread().same(thread));
             let object = index.map(|index| threads.list.swap_remove(index));
+            // Under the lock, so that nobody counts the thread twice or not at all. Its
+            // last turn, which goes on, is not counted.
+            let used = thread.used();
+            self.ended_ticks.fetch_add(used.ticks, Ordering::Relaxed);
+            self.ended_turns.fetch_add(used.turns, Ordering::Relaxed);
             if threads.list.is_empty() {
                 threads.exit.get_or_insert(Exit::Code(abi::process::RC_OK));
             }
@@ -338,18 +351,21 @@ impl KernelObject for Process {
     }
 }
 
+/// The process of a thread.
+///
+/// # Panics
+/// For a thread of the kernel alone.
+pub fn process_of(thread: &Thread) -> Borrowed<'_, Process> {
+    let owner = thread.owner().expect("system calls come from programs");
+    owner
+        .downcast_borrow::<Process>()
+        .expect("every owner of a thread is a process")
+}
+
 /// The process of the running thread.
 ///
 /// # Panics
 /// In a thread of the kernel alone.
 pub fn current_process() -> Ref<Process> {
-    let thread = sched::current();
-    let owner = thread
-        .owner()
-        .expect("system calls come from programs")
-        .clone();
-    owner
-        .downcast::<Process>()
-        .ok()
-        .expect("every owner of a thread is a process")
+    process_of(&sched::current()).to_ref()
 }

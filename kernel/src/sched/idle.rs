@@ -8,7 +8,7 @@ use crate::sync::atomic::Ordering;
 use crate::sync::{Parker, set_parker};
 use crate::time::now_ns;
 
-use super::cpu::{CURRENT, IDLE, cpu_number, queue, set_running};
+use super::cpu::{CURRENT, IDLE, queue, set_running, slice_ticks};
 use super::thread::{Thread, ThreadError, ThreadStart, state};
 use super::{switch, timer, wait};
 
@@ -31,13 +31,13 @@ extern "C" fn idle(_argument: u64) -> ! {
 
 fn adopt_idle(me: usize, thread: Ref<Thread>) {
     thread.state.store(state::RUNNING, Ordering::Relaxed);
-    thread.home.store(cpu_number(me), Ordering::Relaxed);
+    thread.set_home(me);
     thread.context.set_on_cpu();
-    arch::set_current(&thread.context);
     {
         let mut queue = queue(me).lock();
         queue.idle = Some(thread.clone());
-        queue.switched_at = now_ns();
+        queue.switched_at = arch::counter();
+        queue.slice_ticks = slice_ticks();
     }
     CURRENT.replace(Some(thread));
     set_running(me);
@@ -59,7 +59,7 @@ pub fn start_boot_cpu(
     });
     arch::irq_disable();
     let me = arch::cpu_id();
-    adopt_idle(me, Thread::new(None, ThreadStart::Kernel(idle, 0))?);
+    adopt_idle(me, Thread::new(None, ThreadStart::Idle(idle))?);
     Thread::new(None, ThreadStart::Kernel(entry, argument))?.start();
     enter(me)
 }
@@ -71,15 +71,13 @@ pub fn start_boot_cpu(
 pub fn start_this_cpu() -> Result<Infallible, ThreadError> {
     arch::irq_disable();
     let me = arch::cpu_id();
-    adopt_idle(me, Thread::new(None, ThreadStart::Kernel(idle, 0))?);
+    adopt_idle(me, Thread::new(None, ThreadStart::Idle(idle))?);
     enter(me)
 }
 
 fn enter(me: usize) -> ! {
     IDLE.fetch_or(1 << me, Ordering::AcqRel);
-    CURRENT.with(|thread| {
-        let thread = thread.expect("the idle thread was just adopted");
-        // The idle thread is both what runs and what is switched to.
-        arch::leave(&thread.context)
-    })
+    let thread = switch::current();
+    // The idle thread is both what runs and what is switched to.
+    arch::leave(&thread.context, &thread.context)
 }

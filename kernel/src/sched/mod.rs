@@ -26,6 +26,6 @@ pub use switch::{
     block_frameless, current, exit_current, handle_ipi, handle_user_pending, mend_fault,
     preempt_kernel, yield_frameless, yield_now,
 };
-pub use thread::{Owner, Thread, ThreadError, ThreadStart, spawn_kernel_thread};
+pub use thread::{Owner, Thread, ThreadError, ThreadStart, Used, spawn_kernel_thread};
 pub use timer::handle_timer;
 pub use wait::{WaitError, WaitTarget, Waiter, park, sleep_until};

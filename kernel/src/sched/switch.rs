@@ -1,23 +1,47 @@
 //! Giving the CPU from one thread to another.
 
 use crate::arch::{self, Access, PENDING_ATTENTION, PENDING_RESCHEDULE};
-use crate::limits::SLICE_NS;
-use crate::sync::Ref;
 use crate::sync::atomic::Ordering;
-use crate::time::now_ns;
+use crate::sync::{Borrowed, epoch};
 
-use super::cpu::{COUNTERS, CURRENT, IDLE, cpu_number, next_ready, queue};
-use super::thread::{Thread, claim, state};
+use super::cpu::{CURRENT, CpuQueue, IDLE, queue, steal_for};
+use super::thread::{Thread, state};
 use super::timer;
 
 /// The running thread.
 ///
 /// # Panics
 /// Before the scheduler runs on this CPU.
-pub fn current() -> Ref<Thread> {
+#[inline]
+pub fn current() -> Borrowed<'static, Thread> {
     CURRENT
         .get()
         .expect("a thread runs on every CPU that schedules")
+}
+
+/// What becomes of the thread that gives the CPU away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Departure {
+    /// It is ready to run again.
+    Ready,
+    /// It waits, with its state in its frame; ready where its results have come already.
+    Waiting,
+    /// It waits with its kernel frames; ready where it has been unparked already.
+    Parked,
+    /// It has ended.
+    Dead,
+}
+
+impl Departure {
+    /// Whether the thread is still to leave, seen under the lock of its queue.
+    fn blocks(self, thread: &Thread) -> bool {
+        match self {
+            Departure::Ready => false,
+            Departure::Waiting => !thread.wait_is_finished(),
+            Departure::Parked => !thread.permit.swap(false, Ordering::AcqRel),
+            Departure::Dead => true,
+        }
+    }
 }
 
 /// Drops a thread that ended on this CPU, outside the queue's lock.
@@ -28,186 +52,123 @@ pub(super) fn reap(me: usize) {
 
 /// Picks the next thread and makes it the running one; `None`: go on with the same.
 ///
-/// Interrupts are masked. The previous thread has been put where it belongs.
-fn take_over(me: usize, previous: &Ref<Thread>) -> Option<()> {
-    reap(me);
-    let next = match next_ready(me) {
-        Some(next) => next,
-        None => queue(me)
-            .lock()
-            .idle
-            .clone()
-            .expect("an idle thread for each CPU"),
-    };
-    let now = now_ns();
-    let idle = is_idle(me, previous);
-    let (spent, busy_queue) = {
-        let mut queue = queue(me).lock();
-        let spent = now.saturating_sub(queue.switched_at);
-        queue.switched_at = now;
-        queue.slice_end = now.saturating_add(SLICE_NS);
-        (spent, !queue.ready.is_empty())
-    };
-    if let Some(counters) = COUNTERS.get(me) {
-        let time = if idle {
-            &counters.idle_ns
-        } else {
-            &counters.busy_ns
-        };
-        time.fetch_add(spent, Ordering::Relaxed);
-        counters.switches.fetch_add(1, Ordering::Relaxed);
+/// Interrupts are masked. `previous` is where it belongs when this returns.
+fn depart(previous: &Thread, how: Departure) -> Option<Borrowed<'static, Thread>> {
+    let me = arch::cpu_id();
+    let mut queue = queue(me).lock_masked();
+    let blocks = how.blocks(previous);
+    let next = queue.ready.pop().or_else(|| steal_for(me)).or_else(|| {
+        let changes = blocks && !previous.is_idle;
+        changes.then(|| queue.idle.clone()).flatten()
+    })?;
+    let reaped = queue.dead.take();
+    queue.account(previous, &next);
+    next.state.store(state::RUNNING, Ordering::Relaxed);
+    next.set_home(me);
+    next.context.set_on_cpu();
+    let token = CURRENT.replace(Some(next));
+    if let Some(token) = token {
+        let ready = !blocks && !previous.is_idle;
+        if ready {
+            previous.state.store(state::READY, Ordering::Relaxed);
+            let pushed = queue.ready.push(token);
+            debug_assert!(pushed.is_ok(), "the running thread was in a queue");
+        } else if how == Departure::Dead {
+            previous.state.store(state::DEAD, Ordering::Relaxed);
+            queue.dead = Some(token);
+        } else if !previous.is_idle {
+            let waits = if how == Departure::Waiting {
+                state::WAITING
+            } else {
+                state::PARKED
+            };
+            previous.held.put(token);
+            previous.state.store(waits, Ordering::Relaxed);
+        }
     }
-    previous.cpu_ns.fetch_add(spent, Ordering::Relaxed);
-    if let Some(owner) = previous.owner() {
-        owner.charge_time(spent);
-    }
-    if is_idle(me, &next) {
-        IDLE.fetch_or(1 << me, Ordering::AcqRel);
-    } else {
-        IDLE.fetch_and(!(1 << me), Ordering::AcqRel);
-    }
-    if busy_queue {
+    let alarm = queue.wants_alarm();
+    drop(queue);
+    drop(reaped);
+    let next = current();
+    if alarm {
         timer::program();
     }
+    prepare(&next);
+    Some(next)
+}
+
+/// What has to be right before a thread goes on.
+fn prepare(next: &Thread) {
     next.apply_restart();
-    next.state.store(state::RUNNING, Ordering::Release);
-    next.home.store(cpu_number(me), Ordering::Relaxed);
     if next.is_killed() {
         arch::raise_pending(PENDING_ATTENTION);
     }
-    if next.same(previous) {
-        return None;
-    }
-    next.context.set_on_cpu();
     if let Some(owner) = next.owner() {
         next.context.set_translation(owner.translation());
     }
-    let old = CURRENT.replace(Some(next));
-    if previous.state.load(Ordering::Relaxed) == state::DEAD {
-        queue(me).lock().dead = old;
-    }
-    Some(())
-}
-
-fn is_idle(me: usize, thread: &Ref<Thread>) -> bool {
-    queue(me)
-        .lock()
-        .idle
-        .as_ref()
-        .is_some_and(|idle| idle.same(thread))
+    epoch::enter_domain(next.domain());
 }
 
 /// Switches to the next thread, keeping the frames; returns when this one runs again.
-fn switch_away(previous: &Ref<Thread>) {
-    if take_over(arch::cpu_id(), previous).is_some() {
-        CURRENT.with(|next| {
-            if let Some(next) = next {
-                arch::switch(&next.context);
-            }
-        });
+fn switch_away(previous: &Thread, how: Departure) {
+    if let Some(next) = depart(previous, how) {
+        arch::switch(&previous.context, &next.context);
     }
 }
 
 /// Switches to the next thread for good; this one goes on in its program, if at all.
-fn leave(previous: Ref<Thread>) -> ! {
-    let switched = take_over(arch::cpu_id(), &previous).is_some();
-    drop(previous);
-    CURRENT.with(|next| {
-        let next = next.expect("a thread runs on every CPU that schedules");
-        if switched {
-            arch::leave(&next.context)
-        } else {
-            arch::resume(&next.context)
+fn leave(previous: &Thread, how: Departure) -> ! {
+    match depart(previous, how) {
+        Some(next) => arch::leave(&previous.context, &next.context),
+        None => {
+            previous.apply_restart();
+            arch::resume(&previous.context)
         }
-    })
-}
-
-/// Puts the running thread at the end of its queue, unless it is the idle thread.
-fn requeue(me: usize, thread: &Ref<Thread>) {
-    if is_idle(me, thread) {
-        return;
     }
-    thread.state.store(state::READY, Ordering::Relaxed);
-    let pushed = queue(me).lock().ready.push(thread.clone());
-    debug_assert!(pushed.is_ok(), "the running thread was in a queue");
 }
 
 /// Lets another thread run; returns in turn.
 pub fn yield_now() {
     let irq = arch::irq_save();
-    let thread = current();
-    requeue(arch::cpu_id(), &thread);
-    switch_away(&thread);
+    switch_away(&current(), Departure::Ready);
     arch::irq_restore(irq);
 }
 
 /// The running thread's results are written; lets another thread run first.
 pub fn yield_frameless() -> ! {
     arch::irq_disable();
-    let thread = current();
-    requeue(arch::cpu_id(), &thread);
-    leave(thread)
+    leave(&current(), Departure::Ready)
 }
 
 /// The running thread waits, with its state in its frame.
 pub fn block_frameless() -> ! {
     arch::irq_disable();
-    let thread = current();
-    {
-        let queue = queue(arch::cpu_id()).lock();
-        // Results that came already are not waited for.
-        if thread.claim.load(Ordering::Acquire) == claim::OPEN {
-            *thread.held.lock() = Some(thread.clone());
-            thread.state.store(state::WAITING, Ordering::Relaxed);
-        } else {
-            thread.state.store(state::READY, Ordering::Relaxed);
-        }
-        drop(queue);
-    }
-    if thread.state.load(Ordering::Relaxed) == state::READY {
-        // Not blocked after all: in line like the others.
-        let pushed = queue(arch::cpu_id()).lock().ready.push(thread.clone());
-        debug_assert!(pushed.is_ok(), "the running thread was in a queue");
-    }
-    leave(thread)
+    // The switch is what was asked for; what concerns a thread is raised when it goes on.
+    arch::take_pending();
+    leave(&current(), Departure::Waiting)
 }
 
 /// Parks the running thread unless it has a permit; returns when it is unparked or its
 /// deadline has expired.
-pub(super) fn park_current(thread: &Ref<Thread>) {
+pub(super) fn park_current(thread: &Thread) {
     let irq = arch::irq_save();
-    let parked = {
-        let _queue = queue(arch::cpu_id()).lock();
-        let permit = thread.permit.swap(false, Ordering::AcqRel);
-        if !permit {
-            *thread.held.lock() = Some(thread.clone());
-            thread.state.store(state::PARKED, Ordering::Relaxed);
-        }
-        !permit
-    };
-    if parked {
-        switch_away(thread);
-        thread.permit.store(false, Ordering::Relaxed);
-    }
+    switch_away(thread, Departure::Parked);
+    thread.permit.store(false, Ordering::Relaxed);
     arch::irq_restore(irq);
 }
 
 /// Ends the running thread.
 pub fn exit_current() -> ! {
     arch::irq_disable();
-    let thread = current();
-    thread.state.store(state::DEAD, Ordering::Relaxed);
-    leave(thread)
+    leave(&current(), Departure::Dead)
 }
 
 /// On the way back to interrupted kernel code: another thread is due.
 pub fn preempt_kernel() {
     let bits = arch::take_pending();
     arch::raise_pending(bits & !PENDING_RESCHEDULE);
-    if CURRENT.with(|thread| thread.is_some()) {
-        let thread = current();
-        requeue(arch::cpu_id(), &thread);
-        switch_away(&thread);
+    if let Some(thread) = CURRENT.get() {
+        switch_away(&thread, Departure::Ready);
     }
 }
 
@@ -218,15 +179,13 @@ pub fn handle_user_pending() {
     if thread.is_killed() {
         if let Some(owner) = thread.owner() {
             arch::irq_enable();
-            owner.thread_ends(&thread);
+            owner.thread_ends(&thread.to_ref());
             arch::irq_disable();
         }
-        drop(thread);
         exit_current();
     }
     if bits & PENDING_RESCHEDULE != 0 {
-        requeue(arch::cpu_id(), &thread);
-        leave(thread);
+        leave(&thread, Departure::Ready);
     }
 }
 
@@ -234,23 +193,53 @@ pub fn handle_user_pending() {
 ///
 /// Called with interrupts masked.
 pub fn mend_fault(address: u64, access: Access) -> bool {
-    CURRENT.with(|thread| {
-        thread
-            .and_then(|thread| thread.owner())
-            .is_some_and(|owner| owner.mend_fault(address, access))
-    })
+    let thread = CURRENT.get();
+    thread
+        .as_ref()
+        .and_then(|thread| thread.owner())
+        .is_some_and(|owner| owner.mend_fault(address, access))
 }
 
 /// Another CPU wants attention.
 pub fn handle_ipi() {
+    epoch::acknowledge();
     let me = arch::cpu_id();
-    let killed = CURRENT.with(|thread| thread.is_some_and(|thread| thread.is_killed()));
-    if killed {
+    if CURRENT.get().is_some_and(|thread| thread.is_killed()) {
         arch::raise_pending(PENDING_ATTENTION);
     }
     if IDLE.load(Ordering::Relaxed) & (1 << me) != 0 {
         arch::raise_pending(PENDING_RESCHEDULE);
     } else {
         timer::program();
+    }
+}
+
+impl CpuQueue {
+    /// Counts the turn that ends, and begins the next.
+    fn account(&mut self, previous: &Thread, next: &Thread) {
+        let now = arch::counter();
+        let spent = now.wrapping_sub(self.switched_at);
+        self.switched_at = now;
+        self.slice_end = now.saturating_add(self.slice_ticks);
+        self.switches = self.switches.wrapping_add(1);
+        if previous.is_idle {
+            self.idle_ticks = self.idle_ticks.wrapping_add(spent);
+        } else {
+            self.busy_ticks = self.busy_ticks.wrapping_add(spent);
+            previous.count_turn(spent);
+        }
+        if previous.is_idle != next.is_idle {
+            let me = 1 << arch::cpu_id();
+            if next.is_idle {
+                IDLE.fetch_or(me, Ordering::AcqRel);
+            } else {
+                IDLE.fetch_and(!me, Ordering::AcqRel);
+            }
+        }
+    }
+
+    /// Whether somebody waits for the end of the slice and no alarm comes by then.
+    pub(super) fn wants_alarm(&self) -> bool {
+        !self.ready.is_empty() && self.alarm > self.slice_end
     }
 }

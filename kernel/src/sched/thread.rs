@@ -5,9 +5,11 @@ use core::any::Any;
 use abi::Error;
 
 use crate::arch::{self, Access, Context, UserFrame};
+use crate::cap::HandleTable;
 use crate::mm::KernelStack;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
-use crate::sync::{Link, Linked, Parked, Ref, SpinLock};
+use crate::sync::epoch;
+use crate::sync::{Link, Linked, Parked, Ref, RefSlot, Runs, SpinLock};
 use crate::time::{HeapSlot, Timed};
 
 use super::cpu;
@@ -15,14 +17,14 @@ use super::wait::WaitTarget;
 
 /// What a thread belongs to: a process, as the scheduler sees it.
 pub trait Owner: Any + Send + Sync {
+    /// Its handles.
+    fn handles(&self) -> &Ref<HandleTable>;
+
     /// Page table register value of its address space.
     fn translation(&self) -> u64;
 
     /// Mends a page fault of one of its threads if that needs no sleep.
     fn mend_fault(&self, address: u64, access: Access) -> bool;
-
-    /// Counts CPU time and one turn on a CPU.
-    fn charge_time(&self, ns: u64);
 
     /// A killed thread of it is about to end: takes it off the owner's books. May sleep.
     fn thread_ends(&self, thread: &Ref<Thread>);
@@ -37,11 +39,13 @@ pub(super) mod state {
     pub const DEAD: u32 = 4;
 }
 
-/// Whether a frameless wait still waits for its results.
-pub(super) mod claim {
-    pub const NONE: u32 = 0;
-    pub const OPEN: u32 = 1;
-    pub const DONE: u32 = 2;
+/// What a thread has used of the CPUs, up to its last switch.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Used {
+    /// Ticks of the counter.
+    pub ticks: u64,
+    /// Turns on a CPU.
+    pub turns: u64,
 }
 
 /// A thread.
@@ -54,22 +58,24 @@ pub struct Thread {
     id: u64,
     pub(super) state: AtomicU32,
     pub(super) home: AtomicU32,
+    pub(super) is_idle: bool,
     /// An unpark that came before its park.
     pub(super) permit: AtomicBool,
     pub(super) expired: AtomicBool,
-    pub(super) claim: AtomicU32,
-    pub(super) wait_key: AtomicU64,
-    pub(super) consumes: AtomicBool,
-    pub(super) restart: AtomicBool,
+    /// Number and state of the frameless wait, see `wait`.
+    pub(super) wait: AtomicU64,
+    pub(super) options: AtomicU32,
     pub(super) call: [AtomicU64; 6],
     pub(super) call_number: AtomicU64,
     pub(super) tag: [AtomicU64; 2],
     pub(super) target: SpinLock<WaitTarget>,
     /// The scheduler's own reference while the thread is in no queue and on no CPU.
-    pub(super) held: SpinLock<Option<Ref<Thread>>>,
+    pub(super) held: RefSlot<Thread>,
     pub(super) killed: AtomicBool,
     owner: Option<Ref<dyn Owner>>,
-    pub(super) cpu_ns: AtomicU64,
+    handles: Option<Ref<HandleTable>>,
+    ticks: AtomicU64,
+    turns: AtomicU64,
     stack: KernelStack,
 }
 
@@ -84,6 +90,8 @@ pub enum ThreadStart {
     User(UserFrame),
     /// In the kernel.
     Kernel(extern "C" fn(u64) -> !, u64),
+    /// In the kernel, as what a CPU does without work.
+    Idle(extern "C" fn(u64) -> !),
 }
 
 /// There was no memory for a thread.
@@ -102,9 +110,11 @@ impl Thread {
         start: ThreadStart,
     ) -> Result<Ref<Thread>, ThreadError> {
         let stack = KernelStack::new().map_err(|_| ThreadError)?;
+        let is_idle = matches!(start, ThreadStart::Idle(_));
         let (frame, kernel) = match start {
             ThreadStart::User(frame) => (frame, None),
             ThreadStart::Kernel(entry, argument) => (UserFrame::default(), Some((entry, argument))),
+            ThreadStart::Idle(entry) => (UserFrame::default(), Some((entry, 0))),
         };
         let context = Context::new(frame, stack.top(), arch::empty_table());
         if let Some((entry, argument)) = kernel {
@@ -118,20 +128,21 @@ impl Thread {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             state: AtomicU32::new(state::PARKED),
             home: AtomicU32::new(cpu::least_loaded()),
+            is_idle,
             permit: AtomicBool::new(false),
             expired: AtomicBool::new(false),
-            claim: AtomicU32::new(claim::NONE),
-            wait_key: AtomicU64::new(0),
-            consumes: AtomicBool::new(false),
-            restart: AtomicBool::new(false),
+            wait: AtomicU64::new(0),
+            options: AtomicU32::new(0),
             call: [const { AtomicU64::new(0) }; 6],
             call_number: AtomicU64::new(0),
             tag: [const { AtomicU64::new(0) }; 2],
             target: SpinLock::new(WaitTarget::None),
-            held: SpinLock::new(None),
+            held: RefSlot::new(),
             killed: AtomicBool::new(false),
+            handles: owner.as_ref().map(|owner| owner.handles().clone()),
             owner,
-            cpu_ns: AtomicU64::new(0),
+            ticks: AtomicU64::new(0),
+            turns: AtomicU64::new(0),
             stack,
         })
         .map_err(|_| ThreadError)
@@ -157,9 +168,43 @@ impl Thread {
         self.owner.as_ref()
     }
 
-    /// CPU time used up to its last switch, in ns.
-    pub fn cpu_ns(&self) -> u64 {
-        self.cpu_ns.load(Ordering::Relaxed)
+    /// The handles of its process.
+    ///
+    /// # Errors
+    /// [`Error::BadHandle`] for a thread of the kernel alone.
+    #[inline]
+    pub fn handles(&self) -> Result<&HandleTable, Error> {
+        self.handles.as_deref().ok_or(Error::BadHandle)
+    }
+
+    /// The domain whose values it reads without locks.
+    pub(super) fn domain(&self) -> u64 {
+        self.handles
+            .as_ref()
+            .map_or(epoch::NO_DOMAIN, |handles| handles.domain())
+    }
+
+    /// What it has used of the CPUs.
+    pub fn used(&self) -> Used {
+        Used {
+            ticks: self.ticks.load(Ordering::Relaxed),
+            turns: self.turns.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Counts a turn that has ended. Only the CPU that the thread leaves writes.
+    pub(super) fn count_turn(&self, ticks: u64) {
+        let add = |counter: &AtomicU64, amount: u64| {
+            let sum = counter.load(Ordering::Relaxed).wrapping_add(amount);
+            counter.store(sum, Ordering::Relaxed);
+        };
+        add(&self.ticks, ticks);
+        add(&self.turns, 1);
+    }
+
+    /// Makes a CPU's queue the thread's home; under the lock of the one before.
+    pub(super) fn set_home(&self, cpu: usize) {
+        self.home.store(cpu::cpu_number(cpu), Ordering::Relaxed);
     }
 
     /// Whether it has been told to end.
@@ -176,22 +221,24 @@ impl Thread {
 impl Ref<Thread> {
     /// Lets a new thread run.
     pub fn start(&self) {
-        *self.held.lock() = Some(self.clone());
+        self.held.put(self.clone());
         cpu::make_ready(self, state::PARKED);
     }
+}
 
+impl Thread {
     /// Tells the thread to end: a frameless wait ends with `Cancelled`, and it leaves its
     /// program at the next chance.
     pub fn kill(&self) {
         self.killed.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
-        self.complete(
-            self.wait_key.load(Ordering::Relaxed),
-            Some(Error::Cancelled),
-            [0; 3],
-        );
+        self.complete_any(Some(Error::Cancelled), [0; 3]);
         cpu::attract(self);
     }
+}
+
+impl Runs for Thread {
+    const CONTEXT_OFFSET: usize = core::mem::offset_of!(Thread, context);
 }
 
 impl Linked for Thread {

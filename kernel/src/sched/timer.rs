@@ -21,24 +21,28 @@ fn heap(cpu: usize) -> &'static SpinLock<DeadlineHeap<Thread>> {
 /// Sets this CPU's alarm for the next deadline or the end of the slice. A slice that is
 /// over already needs no alarm: the running thread gives way at the next chance.
 pub(super) fn program() {
+    let irq = arch::irq_save();
     let me = arch::cpu_id();
-    let deadline = heap(me).lock().next_deadline();
-    let slice = {
-        let queue = queue(me).lock();
-        (!queue.ready.is_empty()).then_some(queue.slice_end)
+    let deadline = heap(me).lock_masked().next_deadline();
+    let mut queue = queue(me).lock_masked();
+    let contended = !queue.ready.is_empty();
+    let over = contended && queue.slice_end <= arch::counter();
+    let slice = (contended && !over).then_some(queue.slice_end);
+    let next = match (deadline.map(ticks_at), slice) {
+        (None, None) => u64::MAX,
+        (a, b) => a.unwrap_or(u64::MAX).min(b.unwrap_or(u64::MAX)),
     };
-    let over = slice.is_some_and(|end| end <= now_ns());
+    queue.alarm = next;
+    if next == u64::MAX {
+        arch::disarm_timer();
+    } else {
+        arch::arm_timer(next);
+    }
+    drop(queue);
     if over {
         arch::raise_pending(PENDING_RESCHEDULE);
     }
-    let slice = slice.filter(|_| !over);
-    match (deadline, slice) {
-        (None, None) => arch::disarm_timer(),
-        (a, b) => {
-            let next = a.unwrap_or(u64::MAX).min(b.unwrap_or(u64::MAX));
-            arch::arm_timer(ticks_at(next));
-        }
-    }
+    arch::irq_restore(irq);
 }
 
 /// Gives a thread a deadline on this CPU. Interrupts are masked.
@@ -58,6 +62,9 @@ pub(super) fn insert(deadline: u64, thread: &Ref<Thread>) -> Result<(), AllocErr
 
 /// Takes a thread's deadline back.
 pub(super) fn remove(thread: &Thread) {
+    if !thread.timer_slot.is_used() {
+        return;
+    }
     let cpu = thread.timer_cpu.load(Ordering::Relaxed) as usize;
     heap(cpu).lock().remove(thread);
 }
@@ -66,11 +73,18 @@ pub(super) fn remove(thread: &Thread) {
 pub fn handle_timer() {
     let me = arch::cpu_id();
     loop {
-        let due = heap(me).lock().pop_due(now_ns());
-        let Some(thread) = due else { break };
+        let due = {
+            let mut heap = heap(me).lock_masked();
+            // The wait is looked at before the deadline is taken out: a deadline in the
+            // heap belongs to the wait that is open now.
+            let wait = heap
+                .first()
+                .map(|thread| thread.wait.load(Ordering::Acquire));
+            wait.zip(heap.pop_due(now_ns()))
+        };
+        let Some((wait, thread)) = due else { break };
         thread.expired.store(true, Ordering::Release);
-        let key = thread.wait_key.load(Ordering::Relaxed);
-        if !thread.complete(key, Some(Error::TimedOut), [0; 3]) {
+        if !thread.complete(wait, Some(Error::TimedOut), [0; 3]) {
             thread.unpark();
         }
     }

@@ -4,13 +4,13 @@ use abi::{Error, Signals};
 
 use crate::arch;
 use crate::cap::{Heard, KernelObject, Observer, ObserverKey};
-use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Parked, Ref};
+use crate::sync::atomic::{AtomicU64, Ordering, fence};
+use crate::sync::{Borrowed, Parked, Ref};
 use crate::time::now_ns;
 
 use super::cpu;
 use super::switch::{current, park_current};
-use super::thread::{Thread, claim, state};
+use super::thread::{Thread, state};
 use super::timer;
 
 /// A list of waiting threads that is not an object's signals.
@@ -57,36 +57,62 @@ impl core::fmt::Debug for WaitTarget {
     }
 }
 
-impl Ref<Thread> {
+/// Low bits of a thread's wait word: how the wait stands. Above them is its number.
+mod stage {
+    pub const NONE: u64 = 0;
+    pub const OPEN: u64 = 1;
+    /// Somebody ends it and writes the results.
+    pub const CLAIMED: u64 = 2;
+    /// The results are there.
+    pub const FINISHED: u64 = 3;
+    pub const MASK: u64 = 3;
+}
+
+/// Bits of a thread's wait options.
+mod option {
+    /// The wait takes the signals it ends with.
+    pub const CONSUMES: u32 = 1 << 0;
+    /// The call is made again when the wait ends without an error.
+    pub const RESTART: u32 = 1 << 1;
+    /// Nothing but the deadline ends the wait, and that is no failure.
+    pub const SLEEPS: u32 = 1 << 2;
+}
+
+/// Whether a wait word is that of an open wait.
+fn is_open(word: u64) -> bool {
+    word & stage::MASK == stage::OPEN
+}
+
+impl Borrowed<'_, Thread> {
     /// Opens a frameless wait of the running thread; returns the key that names it.
     ///
     /// Called with interrupts masked, before the thread is put on any list. Then the
-    /// system call either returns `BLOCKED`, or [`Thread::close_wait`] ends the wait.
+    /// system call either blocks, or [`Thread::close_wait`] ends the wait.
     ///
     /// # Errors
     /// [`WaitError`]; the wait is not open.
     pub fn open_wait(&self, target: WaitTarget, deadline: u64) -> Result<ObserverKey, WaitError> {
-        let key = self.wait_key.load(Ordering::Relaxed).wrapping_add(1);
-        self.wait_key.store(key, Ordering::Relaxed);
-        self.consumes.store(false, Ordering::Relaxed);
-        self.restart.store(false, Ordering::Relaxed);
-        *self.target.lock() = target;
-        self.claim.store(claim::OPEN, Ordering::SeqCst);
-        // `kill` marks the thread first and looks at the claim then; this is the other
+        let number = (self.wait.load(Ordering::Relaxed) | stage::MASK).wrapping_add(1);
+        let key = number | stage::OPEN;
+        let sleeps = matches!(target, WaitTarget::Sleep);
+        let options = if sleeps { option::SLEEPS } else { 0 };
+        self.options.store(options, Ordering::Relaxed);
+        *self.target.lock_masked() = target;
+        self.wait.store(key, Ordering::SeqCst);
+        // `kill` marks the thread first and looks at the wait then; this is the other
         // order, so that one of the two sees the other.
+        fence(Ordering::SeqCst);
         if self.killed.load(Ordering::SeqCst) {
             self.close_wait();
             return Err(WaitError::Killed);
         }
-        if deadline != abi::NEVER && timer::insert(deadline, self).is_err() {
+        if deadline != abi::NEVER && timer::insert(deadline, &self.to_ref()).is_err() {
             self.close_wait();
             return Err(WaitError::NoMemory);
         }
         Ok(key)
     }
-}
 
-impl Ref<Thread> {
     /// Opens a wait for a point in time; when it comes the call has succeeded.
     ///
     /// # Errors
@@ -97,9 +123,18 @@ impl Ref<Thread> {
 }
 
 impl Thread {
+    fn set_option(&self, bit: u32) {
+        let options = self.options.load(Ordering::Relaxed);
+        self.options.store(options | bit, Ordering::Relaxed);
+    }
+
+    fn has_option(&self, bit: u32) -> bool {
+        self.options.load(Ordering::Relaxed) & bit != 0
+    }
+
     /// The open wait takes the signals it ends with, so that they are no longer raised.
     pub fn consume_signals(&self) {
-        self.consumes.store(true, Ordering::Relaxed);
+        self.set_option(option::CONSUMES);
     }
 
     /// The open wait, if it ends without an error, makes the system call again with these
@@ -109,15 +144,21 @@ impl Thread {
             place.store(value, Ordering::Relaxed);
         }
         self.call_number.store(number, Ordering::Relaxed);
-        self.restart.store(true, Ordering::Relaxed);
+        self.set_option(option::RESTART);
     }
 
     /// Puts the arguments of a call that is made again back into the frame; done when the
     /// thread is switched to, after its entry into the kernel has finished with the frame.
+    #[inline]
     pub(super) fn apply_restart(&self) {
-        if !self.restart.swap(false, Ordering::Relaxed) {
-            return;
+        if self.has_option(option::RESTART) {
+            self.make_call_again();
         }
+    }
+
+    #[cold]
+    fn make_call_again(&self) {
+        self.options.store(0, Ordering::Relaxed);
         for (register, value) in self.call.iter().enumerate() {
             self.frame()
                 .set_register(register, value.load(Ordering::Relaxed));
@@ -132,19 +173,22 @@ impl Thread {
         &self.tag
     }
 
+    /// Whoever moves the wait `key` from open to another stage ends it.
+    fn claim(&self, key: ObserverKey, stage: u64) -> bool {
+        let next = (key & !stage::MASK) | stage;
+        is_open(key)
+            && self
+                .wait
+                .compare_exchange(key, next, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
+    }
+
     /// Ends a wait whose results the system call itself returns. False: somebody else
-    /// has written results already, and the call returns `BLOCKED`.
+    /// has written results already, and the call blocks.
     pub fn close_wait(&self) -> bool {
-        let closed = self
-            .claim
-            .compare_exchange(
-                claim::OPEN,
-                claim::NONE,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            )
-            .is_ok();
+        let closed = self.claim(self.wait.load(Ordering::Relaxed), stage::NONE);
         if closed {
+            self.options.store(0, Ordering::Relaxed);
             timer::remove(self);
             *self.target.lock() = WaitTarget::None;
         }
@@ -154,37 +198,23 @@ impl Thread {
     /// As [`Thread::complete`], for whoever took the thread off its list: whichever wait is
     /// open is the one meant.
     pub fn complete_any(&self, error: Option<Error>, values: [u64; 3]) -> bool {
-        self.complete(self.wait_key.load(Ordering::Relaxed), error, values)
+        self.complete(self.wait.load(Ordering::Acquire), error, values)
     }
 
     /// Ends the frameless wait named by `key`, if it is still open: writes its results,
     /// takes it off its lists and lets the thread run. Returns whether it was open.
     pub fn complete(&self, key: ObserverKey, error: Option<Error>, values: [u64; 3]) -> bool {
-        if self.wait_key.load(Ordering::Relaxed) != key {
+        if !self.claim(key, stage::CLAIMED) {
             return false;
         }
-        let claimed = self
-            .claim
-            .compare_exchange(
-                claim::OPEN,
-                claim::DONE,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            )
-            .is_ok();
-        if !claimed {
-            return false;
-        }
-        let slept = matches!(*self.target.lock(), WaitTarget::Sleep);
+        let slept = self.has_option(option::SLEEPS);
         let error = error.filter(|error| !(slept && *error == Error::TimedOut));
         self.frame()
             .set_result(error.map_or(0, |error| error as u64), values);
-        if error.is_some() {
-            self.restart.store(false, Ordering::Relaxed);
-        }
         timer::remove(self);
         let target = core::mem::replace(&mut *self.target.lock(), WaitTarget::None);
         if error.is_some() {
+            self.options.store(0, Ordering::Relaxed);
             // Ended from outside: the list still has the thread.
             match &target {
                 WaitTarget::None | WaitTarget::Sleep => {}
@@ -198,11 +228,24 @@ impl Thread {
         cpu::make_ready(self, state::WAITING);
         true
     }
+
+    /// The results of the wait are written. Under the lock of the home queue, so that the
+    /// thread either finds this when it is about to leave its CPU, or has left it.
+    pub(super) fn finish_wait(&self) {
+        // Nobody else changes a wait that is claimed.
+        let wait = self.wait.load(Ordering::Relaxed);
+        self.wait.store(wait | stage::FINISHED, Ordering::Relaxed);
+    }
+
+    /// Whether the results of the wait are written; under the lock of the home queue.
+    pub(super) fn wait_is_finished(&self) -> bool {
+        self.wait.load(Ordering::Relaxed) & stage::MASK == stage::FINISHED
+    }
 }
 
 impl Observer for Thread {
     fn raised(&self, key: ObserverKey, hit: Signals, all: Signals) -> Heard {
-        let consumes = self.consumes.load(Ordering::Relaxed);
+        let consumes = self.has_option(option::CONSUMES);
         let signals = if consumes { hit } else { all };
         if self.complete(key, None, [u64::from(signals.bits()), 0, 0]) && consumes {
             Heard::Take
@@ -216,7 +259,7 @@ impl Observer for Thread {
 pub(super) fn current_parked() -> Option<Ref<dyn Parked>> {
     cpu::CURRENT
         .get()
-        .map(|thread| thread.widen(|thread| thread as *mut dyn Parked))
+        .map(|thread| thread.to_ref().widen(|thread| thread as *mut dyn Parked))
 }
 
 /// Parks the running thread until it is unparked or until `deadline_ns`; returns whether
@@ -232,7 +275,7 @@ pub fn park(deadline_ns: u64) -> bool {
         return thread.permit.swap(false, Ordering::AcqRel);
     }
     let irq = arch::irq_save();
-    let armed = timer::insert(deadline_ns, &thread).is_ok();
+    let armed = timer::insert(deadline_ns, &thread.to_ref()).is_ok();
     arch::irq_restore(irq);
     if armed {
         park_current(&thread);

@@ -4,27 +4,40 @@
 //! - [`SpinLock`]: short critical sections, interrupts masked;
 //! - [`Mutex`]: long ones, the waiter sleeps;
 //! - [`Queue`]: a first-in first-out queue of [`Ref`]s that allocates nothing;
+//! - [`WaitList`]: a list that does not count its elements, which leave it before they end;
 //! - [`WaitQueue`]: threads that wait with their kernel frames;
-//! - [`CpuCell`]: one reference for each CPU.
+//! - [`RunningCell`]: what runs on this CPU;
+//! - [`Borrowed`]: a reference that is not counted because something else keeps the value;
+//! - [`Published`]: numbered values that are read without a lock;
+//! - [`epoch`]: when a reader without locks is done.
 //!
 //! No input or output and no sleeping under a [`SpinLock`]. `docs/locking.md` has the order.
 #![allow(unsafe_code, reason = "locks and counted references")]
 
+mod borrowed;
 mod boxed;
-mod cpu_cell;
+pub mod epoch;
 mod mutex;
+mod published;
 mod queue;
+mod ref_slot;
 mod reference;
+mod running;
 mod spin_lock;
+mod wait_list;
 mod wait_queue;
 
 pub use core::sync::atomic;
 pub use spin::Once;
 
+pub use borrowed::Borrowed;
 pub use boxed::try_box;
-pub use cpu_cell::CpuCell;
 pub use mutex::{Mutex, MutexGuard};
+pub use published::{Published, Stamped};
 pub use queue::{Link, Linked, Queue};
+pub use ref_slot::RefSlot;
 pub use reference::{AllocError, Ref};
-pub use spin_lock::{SpinGuard, SpinLock};
+pub use running::{RunningCell, Runs};
+pub use spin_lock::{MaskedGuard, SpinGuard, SpinLock};
+pub use wait_list::WaitList;
 pub use wait_queue::{Parked, Parker, WaitQueue, set_parker};

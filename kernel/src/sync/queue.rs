@@ -38,6 +38,12 @@ impl<T> Link<T> {
     }
 }
 
+impl<T> Drop for Link<T> {
+    fn drop(&mut self) {
+        assert!(!self.is_linked(), "an element was dropped in a list");
+    }
+}
+
 impl<T> Default for Link<T> {
     fn default() -> Self {
         Link::new()
@@ -56,124 +62,115 @@ pub trait Linked: Sized {
     fn link(&self) -> &Link<Self>;
 }
 
-/// A queue that owns a reference to each element and allocates nothing.
-///
-/// A queue must not be moved while it has elements; it lives in a lock in a static or
-/// in an object on the heap.
-pub struct Queue<T: Linked> {
+/// Elements in a row, linked through their [`Link`]s: what queues and lists are made of.
+pub(super) struct Chain<T: Linked> {
     ends: Option<(NonNull<T>, NonNull<T>)>,
     len: usize,
     identity: usize,
 }
 
-// SAFETY: the queue owns references to its elements.
-unsafe impl<T: Linked + Send + Sync> Send for Queue<T> {}
-
-/// Source of queue identities; 0 means none.
 static NEXT_IDENTITY: AtomicUsize = AtomicUsize::new(1);
 
-impl<T: Linked> Queue<T> {
-    /// An empty queue.
-    pub const fn new() -> Self {
-        Queue {
+// SAFETY: a chain only leads to its elements, which are shared between threads.
+unsafe impl<T: Linked + Send + Sync> Send for Chain<T> {}
+
+impl<T: Linked> Chain<T> {
+    pub(super) const fn new() -> Self {
+        Chain {
             ends: None,
             len: 0,
             identity: 0,
         }
     }
 
-    /// Number of elements.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is no element.
-    pub fn is_empty(&self) -> bool {
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
         self.ends.is_none()
     }
 
-    fn neighbours(element: NonNull<T>) -> *mut Neighbours<T> {
-        // SAFETY: the queue owns a reference to each element it points to.
-        unsafe { element.as_ref() }.link().neighbours.get()
+    pub(super) fn first(&self) -> Option<NonNull<T>> {
+        self.ends.map(|(first, _)| first)
     }
 
-    fn claim(&mut self, element: &T) -> bool {
+    pub(super) fn last(&self) -> Option<NonNull<T>> {
+        self.ends.map(|(_, last)| last)
+    }
+
+    fn link(&self, element: NonNull<T>) -> &Link<T> {
+        // SAFETY: an element of a chain has not been dropped, see the drop of `Link`; one
+        // that is to be added is alive by its reference.
+        unsafe { element.as_ref() }.link()
+    }
+
+    fn neighbours(&self, element: NonNull<T>) -> *mut Neighbours<T> {
+        self.link(element).neighbours.get()
+    }
+
+    /// The element before one of this chain.
+    pub(super) fn before(&self, element: NonNull<T>) -> Option<NonNull<T>> {
+        // SAFETY: the neighbours belong to this chain, which is borrowed.
+        unsafe { (*self.neighbours(element)).0 }
+    }
+
+    /// The element after one of this chain.
+    pub(super) fn after(&self, element: NonNull<T>) -> Option<NonNull<T>> {
+        // SAFETY: as in `before`.
+        unsafe { (*self.neighbours(element)).1 }
+    }
+
+    /// Whether an element is in this chain.
+    #[inline]
+    pub(super) fn has(&self, element: &T) -> bool {
+        self.identity != 0 && element.link().queue.load(Ordering::Relaxed) == self.identity
+    }
+
+    #[inline]
+    fn claim(&mut self, element: NonNull<T>) -> bool {
         if self.identity == 0 {
             self.identity = NEXT_IDENTITY.fetch_add(1, Ordering::Relaxed);
         }
-        element
-            .link()
+        self.link(element)
             .queue
             .compare_exchange(0, self.identity, Ordering::Acquire, Ordering::Relaxed)
             .is_ok()
     }
 
-    /// Adds an element at the end.
-    ///
-    /// # Errors
-    /// The element itself, where it is in a queue already.
-    pub fn push(&mut self, element: Ref<T>) -> Result<(), Ref<T>> {
-        if !self.claim(&element) {
-            return Err(element);
+    /// Adds an element at the end; false where it is in a chain already.
+    #[inline]
+    pub(super) fn push_back(&mut self, new: NonNull<T>) -> bool {
+        if !self.claim(new) {
+            return false;
         }
-        let new = element.into_raw();
-        // SAFETY: the link was claimed for this queue, which is borrowed exclusively.
-        unsafe { *Self::neighbours(new) = (self.ends.map(|(_, last)| last), None) };
+        // SAFETY: the link was claimed for this chain, which is borrowed exclusively.
+        unsafe { *self.neighbours(new) = (self.last(), None) };
         self.ends = Some(match self.ends {
             None => (new, new),
             Some((first, last)) => {
-                // SAFETY: `last` is an element of this queue.
-                unsafe { (*Self::neighbours(last)).1 = Some(new) };
+                // SAFETY: `last` is an element of this chain.
+                unsafe { (*self.neighbours(last)).1 = Some(new) };
                 (first, new)
             }
         });
-        self.len = self.len.saturating_add(1);
-        Ok(())
+        self.len = self.len.wrapping_add(1);
+        true
     }
 
-    /// Takes the oldest element.
-    pub fn pop(&mut self) -> Option<Ref<T>> {
-        let (first, _) = self.ends?;
-        // SAFETY: `first` is an element of this queue.
-        Some(unsafe { self.unlink(first) })
-    }
-
-    /// Takes this element out, if it is in this queue.
-    pub fn remove(&mut self, element: &T) -> Option<Ref<T>> {
-        if self.identity == 0 || element.link().queue.load(Ordering::Relaxed) != self.identity {
-            return None;
-        }
-        // SAFETY: the link says that the element is in this queue.
-        Some(unsafe { self.unlink(NonNull::from(element)) })
-    }
-
-    /// Takes out the oldest element that `wanted` accepts.
-    pub fn pop_if(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Option<Ref<T>> {
-        let mut next = self.ends.map(|(first, _)| first);
-        while let Some(element) = next {
-            // SAFETY: `element` is an element of this queue.
-            unsafe {
-                if wanted(element.as_ref()) {
-                    return Some(self.unlink(element));
-                }
-                next = (*Self::neighbours(element)).1;
-            }
-        }
-        None
-    }
-
-    /// # Safety
-    /// `element` is in this queue.
-    unsafe fn unlink(&mut self, element: NonNull<T>) -> Ref<T> {
-        // SAFETY: the element and its neighbours are in this queue, which is borrowed
-        // exclusively; the queue's reference to the element goes to the caller.
+    /// Takes an element of this chain out.
+    #[inline]
+    pub(super) fn unlink(&mut self, element: NonNull<T>) {
+        // SAFETY: the element and its neighbours are in this chain, which is borrowed
+        // exclusively.
         unsafe {
-            let (before, after) = core::mem::take(&mut *Self::neighbours(element));
+            let (before, after) = core::mem::take(&mut *self.neighbours(element));
             if let Some(before) = before {
-                (*Self::neighbours(before)).1 = after;
+                (*self.neighbours(before)).1 = after;
             }
             if let Some(after) = after {
-                (*Self::neighbours(after)).0 = before;
+                (*self.neighbours(after)).0 = before;
             }
             self.ends = match (self.ends, before, after) {
                 (_, None, None) => None,
@@ -181,10 +178,81 @@ impl<T: Linked> Queue<T> {
                 (Some((first, _)), Some(before), None) => Some((first, before)),
                 (ends, _, _) => ends,
             };
-            self.len = self.len.saturating_sub(1);
-            element.as_ref().link().queue.store(0, Ordering::Release);
-            Ref::from_raw(element)
         }
+        self.len = self.len.wrapping_sub(1);
+        self.link(element).queue.store(0, Ordering::Release);
+    }
+}
+
+/// A first-in first-out queue of references; allocates nothing.
+pub struct Queue<T: Linked> {
+    chain: Chain<T>,
+}
+
+impl<T: Linked> Queue<T> {
+    /// An empty queue.
+    pub const fn new() -> Self {
+        Queue {
+            chain: Chain::new(),
+        }
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        self.chain.len()
+    }
+
+    /// Whether there is none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.chain.is_empty()
+    }
+
+    /// Adds an element at the end.
+    ///
+    /// # Errors
+    /// The element, where it is in a queue already.
+    #[inline]
+    pub fn push(&mut self, element: Ref<T>) -> Result<(), Ref<T>> {
+        let new = element.into_raw();
+        if self.chain.push_back(new) {
+            return Ok(());
+        }
+        // SAFETY: `new` was given up just above.
+        Err(unsafe { Ref::from_raw(new) })
+    }
+
+    /// Takes the first element out.
+    #[inline]
+    pub fn pop(&mut self) -> Option<Ref<T>> {
+        let first = self.chain.first()?;
+        Some(self.unlink(first))
+    }
+
+    /// Takes an element out, if it is in this queue.
+    pub fn remove(&mut self, element: &T) -> Option<Ref<T>> {
+        let found = self.chain.has(element);
+        found.then(|| self.unlink(NonNull::from(element)))
+    }
+
+    /// Takes the first element out for which `wanted` is true.
+    pub fn pop_if(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Option<Ref<T>> {
+        let mut next = self.chain.first();
+        while let Some(element) = next {
+            // SAFETY: the queue owns a reference to each of its elements.
+            if wanted(unsafe { element.as_ref() }) {
+                return Some(self.unlink(element));
+            }
+            next = self.chain.after(element);
+        }
+        None
+    }
+
+    #[inline]
+    fn unlink(&mut self, element: NonNull<T>) -> Ref<T> {
+        self.chain.unlink(element);
+        // SAFETY: the reference that was given up by `push`.
+        unsafe { Ref::from_raw(element) }
     }
 }
 
@@ -202,7 +270,7 @@ impl<T: Linked> Drop for Queue<T> {
 
 impl<T: Linked> fmt::Debug for Queue<T> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "Queue({})", self.len)
+        write!(out, "Queue({})", self.len())
     }
 }
 

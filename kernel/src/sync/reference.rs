@@ -9,6 +9,8 @@ use core::ops::Deref;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering, fence};
 
+use super::Borrowed;
+
 /// There was no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AllocError;
@@ -102,6 +104,13 @@ impl<T: ?Sized> Ref<T> {
         }
     }
 
+    /// The value, for as long as this reference.
+    #[inline]
+    pub fn borrow(&self) -> Borrowed<'_, T> {
+        // SAFETY: the value lies in this reference.
+        unsafe { Borrowed::from_raw(self.value) }
+    }
+
     /// Whether both refer to the same value.
     pub fn same(&self, other: &Ref<T>) -> bool {
         core::ptr::addr_eq(self.value.as_ptr(), other.value.as_ptr())
@@ -110,6 +119,11 @@ impl<T: ?Sized> Ref<T> {
     /// Number of references, for statistics.
     pub fn references(&self) -> usize {
         self.count().load(Ordering::Relaxed)
+    }
+
+    /// Where the value is; the reference stays.
+    pub(super) fn as_raw(&self) -> NonNull<T> {
+        self.value
     }
 
     /// Gives up the reference without dropping it; [`Ref::from_raw`] takes it back.
@@ -132,6 +146,16 @@ impl<T: ?Sized> Ref<T> {
 }
 
 impl<T: ?Sized + Any> Ref<T> {
+    /// The value as its own type, where it is a `U`.
+    #[inline]
+    pub fn downcast_borrow<U: Any>(&self) -> Option<Borrowed<'_, U>> {
+        if (**self).type_id() != core::any::TypeId::of::<U>() {
+            return None;
+        }
+        // SAFETY: the value is a `U` in a `Ref`, which lives as long as this reference.
+        Some(unsafe { Borrowed::from_raw(self.value.cast::<U>()) })
+    }
+
     /// The same reference with the value's own type, where it is a `U`.
     ///
     /// # Errors

@@ -33,6 +33,16 @@ impl<T: ?Sized> SpinLock<T> {
         }
     }
 
+    /// As [`SpinLock::lock`], where interrupts are masked already and stay so until the
+    /// guard is gone.
+    #[inline]
+    pub fn lock_masked(&self) -> MaskedGuard<'_, T> {
+        debug_assert!(!crate::arch::irqs_enabled(), "interrupts are not masked");
+        MaskedGuard {
+            inner: self.inner.lock(),
+        }
+    }
+
     /// Takes the lock if it is free; for reports of a kernel that may have died holding it.
     pub fn try_lock(&self) -> Option<SpinGuard<'_, T>> {
         let state = irq_save();
@@ -88,6 +98,27 @@ impl<T: ?Sized> Drop for SpinGuard<'_, T> {
     fn drop(&mut self) {
         self.inner = None;
         irq_restore(self.state);
+    }
+}
+
+/// Access to what a lock taken by [`SpinLock::lock_masked`] guards.
+pub struct MaskedGuard<'a, T: ?Sized> {
+    inner: SpinMutexGuard<'a, T>,
+}
+
+impl<T: ?Sized> Deref for MaskedGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+impl<T: ?Sized> DerefMut for MaskedGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.inner
     }
 }
 

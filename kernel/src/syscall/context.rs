@@ -3,18 +3,57 @@
 use abi::{Error, Handle, Rights};
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::cap::{Capability, KernelObject};
+use crate::arch::{self, PENDING_BLOCKED};
+use crate::cap::{Capability, HandleTable, KernelObject};
 use crate::mm::{UserReader, UserWriter};
-use crate::process::{Process, current_process};
+use crate::process::{Process, process_of};
 use crate::sched::{self, Thread};
-use crate::sync::Ref;
+use crate::sync::epoch::Masked;
+use crate::sync::{Borrowed, Ref, Stamped};
 
 use super::error::table_error;
 
-/// The caller.
-pub(super) struct Context {
-    pub(super) process: Ref<Process>,
-    pub(super) thread: Ref<Thread>,
+/// The caller of a call that is not short.
+pub(super) struct Context<'a> {
+    pub(super) process: Borrowed<'a, Process>,
+    pub(super) thread: &'a Borrowed<'a, Thread>,
+}
+
+/// The caller of a short call.
+#[derive(Clone, Copy)]
+pub(super) struct Short<'a> {
+    masked: Masked<'a>,
+}
+
+impl<'a> Short<'a> {
+    #[inline(always)]
+    pub(super) fn new(masked: Masked<'a>) -> Self {
+        Short { masked }
+    }
+
+    /// The calling thread.
+    #[inline(always)]
+    pub(super) fn thread(self) -> Borrowed<'a, Thread> {
+        sched::current()
+    }
+
+    /// The object of a handle in `table`, the caller's, as a `T`, with `rights`.
+    #[inline(always)]
+    pub(super) fn borrow<T: Stamped>(
+        self,
+        table: &'a HandleTable,
+        handle: u64,
+        rights: Rights,
+    ) -> Result<Borrowed<'a, T>, Error> {
+        Ok(table.borrow(self.masked, Handle(handle), rights)?)
+    }
+
+    /// The thread waits; somebody else writes the results.
+    #[inline(always)]
+    pub(super) fn blocked(self) -> Result<u64, Error> {
+        arch::raise_pending(PENDING_BLOCKED);
+        Ok(0)
+    }
 }
 
 /// What a handler returns.
@@ -54,11 +93,11 @@ impl From<Result<Outcome, Error>> for Outcome {
     }
 }
 
-impl Context {
-    pub(super) fn current() -> Context {
+impl<'a> Context<'a> {
+    pub(super) fn of(thread: &'a Borrowed<'a, Thread>) -> Self {
         Context {
-            process: current_process(),
-            thread: sched::current(),
+            process: process_of(thread),
+            thread,
         }
     }
 

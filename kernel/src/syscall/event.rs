@@ -4,9 +4,10 @@ use abi::{Error, Rights, Signals};
 
 use crate::ipc::Event;
 use crate::sync::Ref;
+use crate::word;
 
 use super::Args;
-use super::context::{Context, Outcome};
+use super::context::{Context, Outcome, Short};
 use super::handle::{Taking, wait_for};
 
 const EVENT_RIGHTS: Rights = Rights::DUPLICATE
@@ -24,36 +25,41 @@ pub(super) fn event_create(cx: &Context, _args: Args) -> Outcome {
 }
 
 fn user_signals(bits: u64) -> Result<Signals, Error> {
-    u32::try_from(bits)
-        .ok()
-        .and_then(Signals::from_bits)
-        .filter(|signals| Signals::USER_ALL.contains(*signals))
-        .ok_or(Error::InvalidArgument)
+    if bits & !u64::from(Signals::USER_ALL.bits()) != 0 {
+        return Err(Error::InvalidArgument);
+    }
+    Ok(Signals::from_bits_truncate(word::low_half(bits)))
 }
 
-pub(super) fn event_signal(cx: &Context, [event, clear, raise, ..]: Args) -> Outcome {
-    let signal = || {
-        let event = cx.get::<Event>(event, Rights::SIGNAL)?;
-        event.update(user_signals(clear)?, user_signals(raise)?);
-        Ok(Outcome::OK)
-    };
-    Outcome::from(signal())
+pub(super) fn event_signal(
+    short: Short<'_>,
+    [event, clear, raise, ..]: Args,
+) -> Result<u64, Error> {
+    let thread = short.thread();
+    let event = short.borrow::<Event>(thread.handles()?, event, Rights::SIGNAL)?;
+    event.update(user_signals(clear)?, user_signals(raise)?);
+    Ok(0)
 }
 
-pub(super) fn event_wait(cx: &Context, [event, signals, deadline, ..]: Args) -> Outcome {
-    let wait = || {
-        let event = cx.get::<Event>(event, Rights::WAIT)?;
-        let mask = user_signals(signals)?;
-        if mask.is_empty() {
-            return Err(Error::InvalidArgument);
-        }
-        wait_for(
-            cx,
-            event.widen(|event| event),
-            mask,
-            deadline,
-            Taking::Clears,
-        )
-    };
-    Outcome::from(wait())
+pub(super) fn event_wait(
+    short: Short<'_>,
+    [event, signals, deadline, ..]: Args,
+) -> Result<u64, Error> {
+    let thread = short.thread();
+    let event = short.borrow::<Event>(thread.handles()?, event, Rights::WAIT)?;
+    let mask = user_signals(signals)?;
+    if mask.is_empty() {
+        return Err(Error::InvalidArgument);
+    }
+    let taken = event.take(mask);
+    if !taken.is_empty() {
+        return Ok(u64::from(taken.bits()));
+    }
+    wait_for(
+        short,
+        event.to_ref().widen(|event| event),
+        mask,
+        deadline,
+        Taking::Clears,
+    )
 }

@@ -30,7 +30,7 @@ pub(super) fn futex_wait(cx: &Context, [word, expected, deadline, ..]: Args) -> 
                 return Err(Error::TimedOut);
             }
             arch::irq_disable();
-            let outcome = ipc::futex_wait(&cx.thread, cx.process.id(), word, expected, deadline);
+            let outcome = ipc::futex_wait(cx.thread, cx.process.id(), word, expected, deadline);
             if outcome == FutexOutcome::Waits {
                 return Ok(Outcome::Blocked);
             }

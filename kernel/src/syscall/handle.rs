@@ -1,10 +1,9 @@
 //! Handles in general, and waiting for any object.
 
 use abi::handle::HandleInfo;
-use abi::{Error, Handle, NOW, Rights, Signals};
+use abi::{Error, Handle, NEVER, NOW, Rights, Signals};
 use zerocopy::IntoBytes;
 
-use crate::arch;
 use crate::cap::{KernelObject, Observer};
 use crate::process::Process;
 use crate::sched::WaitTarget;
@@ -12,7 +11,7 @@ use crate::sync::Ref;
 use crate::time::now_ns;
 
 use super::Args;
-use super::context::{Context, Outcome};
+use super::context::{Context, Outcome, Short};
 
 pub(super) fn handle_close(cx: &Context, [handle, ..]: Args) -> Outcome {
     match cx.process.handles().remove(Handle(handle)) {
@@ -105,18 +104,18 @@ pub(super) fn wanted_signals(bits: u64) -> Result<Signals, Error> {
         .ok_or(Error::InvalidArgument)
 }
 
-pub(super) fn object_wait(cx: &Context, [handle, signals, deadline, ..]: Args) -> Outcome {
-    let wait = || {
-        let object = cx.process.handles().get_any(Handle(handle), Rights::WAIT)?;
-        wait_for(
-            cx,
-            object,
-            wanted_signals(signals)?,
-            deadline,
-            Taking::Leaves,
-        )
-    };
-    Outcome::from(wait())
+pub(super) fn object_wait(
+    short: Short<'_>,
+    [handle, signals, deadline, ..]: Args,
+) -> Result<u64, Error> {
+    let thread = short.thread();
+    let object = thread.handles()?.get_any(Handle(handle), Rights::WAIT)?;
+    let mask = wanted_signals(signals)?;
+    let raised = object.base().signals().raised();
+    if raised.intersects(mask) {
+        return Ok(u64::from(raised.bits()));
+    }
+    wait_for(short, object, mask, deadline, Taking::Leaves)
 }
 
 /// Whether a wait clears the signals it ends with.
@@ -126,54 +125,33 @@ pub(super) enum Taking {
     Clears,
 }
 
-/// Makes the running thread wait for signals of an object. Interrupts are masked.
+/// Makes the running thread wait for signals of an object that are not raised yet.
 pub(super) fn wait_for(
-    cx: &Context,
+    short: Short<'_>,
     object: Ref<dyn KernelObject>,
     mask: Signals,
     deadline: u64,
     taking: Taking,
-) -> Result<Outcome, Error> {
-    let signals = object.base().signals();
-    let ready = match taking {
-        Taking::Leaves => signals.raised(),
-        Taking::Clears => signals.take(mask),
-    };
-    if ready.intersects(mask) {
-        return Ok(Outcome::value(u64::from(ready.bits())));
-    }
-    if deadline == NOW || deadline <= now_ns() {
+) -> Result<u64, Error> {
+    if deadline != NEVER && (deadline == NOW || deadline <= now_ns()) {
         return Err(Error::TimedOut);
     }
-    debug_assert!(!arch::irqs_enabled());
-    let key = cx
-        .thread
-        .open_wait(WaitTarget::Object(object.clone()), deadline)?;
+    let thread = short.thread();
+    let key = thread.open_wait(WaitTarget::Object(object.clone()), deadline)?;
     if taking == Taking::Clears {
-        cx.thread.consume_signals();
+        thread.consume_signals();
     }
-    let observer: Ref<dyn Observer> = cx
-        .thread
-        .clone()
-        .widen(|thread| thread as *mut dyn Observer);
-    match signals.observe(mask, key, observer, false) {
-        Ok(raised) if raised.is_empty() => return Ok(Outcome::Blocked),
-        Ok(_) => {}
-        Err(_) => {
-            return if cx.thread.close_wait() {
-                Err(Error::NoMemory)
-            } else {
-                Ok(Outcome::Blocked)
-            };
-        }
+    let signals = object.base().signals();
+    let observer: Ref<dyn Observer> = thread.to_ref().widen(|thread| thread as *mut dyn Observer);
+    let seen = signals.observe(mask, key, observer, false);
+    if seen.is_ok_and(|raised| raised.is_empty()) || !thread.close_wait() {
+        return short.blocked();
     }
-    // Raised between the first look and the second.
-    if !cx.thread.close_wait() {
-        return Ok(Outcome::Blocked);
-    }
+    // No memory, or raised between the first look and the second.
+    seen.map_err(|_| Error::NoMemory)?;
     let raised = match taking {
         Taking::Leaves => signals.raised(),
         Taking::Clears => signals.take(mask),
     };
-    Ok(Outcome::value(u64::from(raised.bits())))
+    Ok(u64::from(raised.bits()))
 }

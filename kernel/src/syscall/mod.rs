@@ -4,8 +4,10 @@
 //! caller and its six argument registers. Checks come in the order handle, kind, rights,
 //! arguments, memory; each error has one meaning.
 //!
-//! Handlers run with interrupts unmasked unless they are named in [`is_short`]: those do
-//! little, and those that wait mask them before they put themselves on a list.
+//! A *short* call runs with interrupts masked from entry to return and reaches no user
+//! memory; it borrows objects without locking or counting. `short_or_long` names them.
+//! Every other call runs with interrupts unmasked; one that waits masks them before it
+//! puts its thread on a list.
 #![forbid(unsafe_code)]
 
 mod channel;
@@ -25,11 +27,12 @@ mod terminal;
 mod thread;
 mod time;
 
-use crate::arch::{self, SyscallTable};
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::arch::{self, LongHandler, PENDING_BLOCKED, ShortHandler, ShortResult, SyscallTable};
+use crate::sync::epoch::Masked;
+use abi::Error;
 
 use channel::{channel_create, channel_read, channel_write};
-use context::{Context, Outcome};
+use context::{Context, Outcome, Short};
 use directory::{
     directory_list, directory_open, directory_remove, directory_rename, directory_stat,
     directory_sync, volume_info,
@@ -54,57 +57,35 @@ type Args = [u64; 6];
 
 const ROWS: usize = abi::SYSCALLS.len() + 1;
 
-static CALLS: AtomicU64 = AtomicU64::new(0);
-
-/// System calls made since boot, but for the short ones.
+/// System calls made since boot, on all CPUs.
 pub fn calls_made() -> u64 {
-    CALLS.load(Ordering::Relaxed)
+    (0..crate::limits::CPUS_MAX)
+        .map(arch::calls_made)
+        .fold(0, u64::wrapping_add)
 }
 
-/// Calls that run with interrupts masked from entry to return.
-const fn is_short(number: usize) -> bool {
-    use abi::Syscall as S;
-    const SHORT: [S; 9] = [
-        S::Null,
-        S::ObjectWait,
-        S::ThreadYield,
-        S::ThreadSleep,
-        S::EventCreate,
-        S::EventSignal,
-        S::EventWait,
-        S::TimeNow,
-        S::ClockRead,
-    ];
-    let mut index = 0;
-    while index < SHORT.len() {
-        #[cfg_attr(
-            not(test),
-            expect(
-                clippy::indexing_slicing,
-                reason = "a constant function has no iterators"
-            )
-        )]
-        let short = SHORT[index] as usize;
-        if short == number {
-            return true;
-        }
-        index = index.saturating_add(1);
-    }
-    false
+/// Runs the handler of a short call.
+#[inline(always)]
+fn run_short(
+    arguments: Args,
+    handler: impl FnOnce(Short<'_>, Args) -> Result<u64, Error>,
+) -> ShortResult {
+    Masked::with(|masked| match handler(Short::new(masked), arguments) {
+        Ok(value) => ShortResult { error: 0, value },
+        Err(error) => ShortResult {
+            error: error as u64,
+            value: 0,
+        },
+    })
 }
 
-/// Runs a handler and writes its outcome where the return path looks for it.
-fn run(number: usize, args: Args, handler: fn(&Context, Args) -> Outcome) -> u64 {
-    let cx = Context::current();
-    let outcome = if is_short(number) {
-        handler(&cx, args)
-    } else {
-        CALLS.fetch_add(1, Ordering::Relaxed);
-        arch::irq_enable();
-        let outcome = handler(&cx, args);
-        arch::irq_disable();
-        outcome
-    };
+/// Runs any other handler and writes its outcome where the return path looks for it.
+fn run_long(arguments: Args, handler: fn(&Context<'_>, Args) -> Outcome) -> u64 {
+    arch::irq_enable();
+    let thread = crate::sched::current();
+    let cx = Context::of(&thread);
+    let outcome = handler(&cx, arguments);
+    arch::irq_disable();
     match outcome {
         Outcome::Done(values) => {
             cx.set_values(values);
@@ -114,19 +95,93 @@ fn run(number: usize, args: Args, handler: fn(&Context, Args) -> Outcome) -> u64
             cx.set_values(values);
             error as u64
         }
-        Outcome::Blocked => SyscallTable::<ROWS>::BLOCKED,
+        Outcome::Blocked => {
+            arch::raise_pending(PENDING_BLOCKED);
+            0
+        }
     }
 }
 
-extern "C" fn unknown_call(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> u64 {
-    abi::Error::BadSyscall as u64
+extern "C" fn unknown_call(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> ShortResult {
+    ShortResult {
+        error: Error::BadSyscall as u64,
+        value: 0,
+    }
 }
 
-fn null(_cx: &Context, _args: Args) -> Outcome {
-    Outcome::OK
+/// Where a long call's handler would be, in the row of a short call.
+extern "C" fn no_long_call(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> u64 {
+    Error::BadSyscall as u64
 }
 
-/// Makes one entry function for each row of the ABI, and the table of them.
+fn null(_short: Short<'_>, _args: Args) -> Result<u64, Error> {
+    Ok(0)
+}
+
+/// Sorts the calls: hands name and number to the macro for short ones or for the others.
+macro_rules! short_or_long {
+    (null) => {
+        short!(null);
+    };
+    (thread_yield) => {
+        short!(thread_yield);
+    };
+    (thread_sleep) => {
+        short!(thread_sleep);
+    };
+    (event_signal) => {
+        short!(event_signal);
+    };
+    (event_wait) => {
+        short!(event_wait);
+    };
+    (object_wait) => {
+        short!(object_wait);
+    };
+    (time_now) => {
+        short!(time_now);
+    };
+    (clock_read) => {
+        short!(clock_read);
+    };
+    ($name:ident) => {
+        long!($name);
+    };
+}
+
+/// The row of a short call.
+macro_rules! short {
+    ($name:ident) => {
+        pub(super) mod $name {
+            pub(in super::super) extern "C" fn short(
+                a: u64,
+                b: u64,
+                c: u64,
+                d: u64,
+                e: u64,
+                f: u64,
+            ) -> crate::arch::ShortResult {
+                super::super::run_short([a, b, c, d, e, f], super::super::$name)
+            }
+            pub(in super::super) const LONG: crate::arch::LongHandler = super::super::no_long_call;
+        }
+    };
+}
+
+/// The row of any other call.
+macro_rules! long {
+    ($name:ident) => {
+        pub(super) mod $name {
+            pub(in super::super) use crate::arch::long_call as short;
+            extern "C" fn long(a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> u64 {
+                super::super::run_long([a, b, c, d, e, f], super::super::$name)
+            }
+            pub(in super::super) const LONG: crate::arch::LongHandler = long;
+        }
+    };
+}
+
+/// Makes the entries of each row of the ABI, and the table of them.
 macro_rules! dispatch {
     ($(
         #[doc = $doc:literal]
@@ -135,19 +190,17 @@ macro_rules! dispatch {
             rights $rights:literal errors [ $($error:ident),* ];
     )+) => {
         mod entry {
-            $(
-                pub(super) extern "C" fn $name(
-                    a: u64, b: u64, c: u64, d: u64, e: u64, f: u64,
-                ) -> u64 {
-                    super::run($number, [a, b, c, d, e, f], super::$name)
-                }
-            )+
+            $( short_or_long!($name); )+
         }
 
-        /// The entry of each call, by number.
+        const SHORT: [ShortHandler; ROWS] = [ $( entry::$name::short, )+ unknown_call ];
+        const LONG: [LongHandler; ROWS] = [ $( entry::$name::LONG, )+ no_long_call ];
+
+        /// The calls, by number.
         pub static TABLE: SyscallTable<ROWS> = SyscallTable {
             count: abi::SYSCALLS.len() as u64,
-            rows: [ $( entry::$name, )+ unknown_call ],
+            short: SHORT,
+            long: LONG,
         };
     };
 }

@@ -76,7 +76,7 @@ pub(super) fn port_wait(cx: &Context, args: Args) -> Outcome {
             cx.thread
                 .open_wait(WaitTarget::List(port.waiter()), deadline)?;
             cx.thread.restart_call(Syscall::PortWait as u64, args);
-            if port.enlist(&cx.thread) || !cx.thread.close_wait() {
+            if port.enlist(cx.thread) || !cx.thread.close_wait() {
                 return Ok(Outcome::Blocked);
             }
             arch::irq_enable();

@@ -2,10 +2,10 @@
 
 use abi::process::ProcessInfo;
 use abi::system::{CpuInfo, MachineInfo, MemoryInfo, PowerAction, Topic};
-use abi::{Error, ObjectKind, Rights, Signals};
+use abi::{Error, Handle, ObjectKind, Rights, Signals};
 use zerocopy::IntoBytes;
 
-use crate::cap::{KernelObject, ObjectBase};
+use crate::cap::{HandleTable, KernelObject, ObjectBase};
 use crate::limits::{CPUS_MAX, ENTROPY_READ_BYTES_MAX, LOG_LINE_BYTES_MAX};
 use crate::mm::{self, PAGE, Purpose, UserWriter};
 use crate::process::for_each_process;
@@ -55,7 +55,18 @@ impl SystemObject {
         role: SystemRole,
         rights: Rights,
     ) -> Result<(), Error> {
-        let (object, has) = cx.get_with_rights::<SystemObject>(handle, Rights::empty())?;
+        Self::check(cx.process.handles(), handle, role, rights)
+    }
+
+    /// As [`SystemObject::get`], for a caller with these handles.
+    pub(super) fn check(
+        table: &HandleTable,
+        handle: u64,
+        role: SystemRole,
+        rights: Rights,
+    ) -> Result<(), Error> {
+        let (object, has) =
+            table.get_with_rights::<SystemObject>(Handle(handle), Rights::empty())?;
         if object.role != role {
             return Err(Error::WrongType);
         }
@@ -259,7 +270,7 @@ fn write_cpus(out: &UserWriter<'_>) -> Result<usize, Error> {
             idle_ns: times.idle_ns,
             busy_ns: times.busy_ns,
             switches: times.switches,
-            syscalls: if cpu == 0 { super::calls_made() } else { 0 },
+            syscalls: arch::calls_made(cpu),
             ..CpuInfo::default()
         };
         out.copy_from(done, info.as_bytes())?;

@@ -3,12 +3,12 @@
 use abi::process::ThreadArgs;
 use abi::{Error, NEVER, Rights};
 
-use crate::arch::UserFrame;
+use crate::arch::{self, UserFrame};
 use crate::process::Process;
 use crate::time::now_ns;
 
 use super::Args;
-use super::context::{Context, Outcome};
+use super::context::{Context, Outcome, Short};
 
 const THREAD_RIGHTS: Rights = Rights::DUPLICATE
     .union(Rights::TRANSFER)
@@ -25,7 +25,7 @@ pub(super) fn thread_create(cx: &Context, [args, ..]: Args) -> Outcome {
             return Err(Error::InvalidArgument);
         }
         let frame = UserFrame::starting(args.entry, args.stack, args.argument, args.tls);
-        let thread = Process::make_thread(&cx.process, frame)?;
+        let thread = Process::make_thread(&cx.process.to_ref(), frame)?;
         let handle = cx.add(thread.clone(), THREAD_RIGHTS);
         if handle.is_err() {
             // It starts and ends at once: a thread that was entered has to leave itself.
@@ -42,17 +42,15 @@ pub(super) fn thread_exit(cx: &Context, _args: Args) -> Outcome {
     Outcome::OK
 }
 
-pub(super) fn thread_yield(_cx: &Context, _args: Args) -> Outcome {
-    crate::arch::raise_pending(crate::arch::PENDING_RESCHEDULE);
-    Outcome::OK
+pub(super) fn thread_yield(_short: Short<'_>, _args: Args) -> Result<u64, Error> {
+    arch::raise_pending(arch::PENDING_RESCHEDULE);
+    Ok(0)
 }
 
-pub(super) fn thread_sleep(cx: &Context, [deadline, ..]: Args) -> Outcome {
+pub(super) fn thread_sleep(short: Short<'_>, [deadline, ..]: Args) -> Result<u64, Error> {
     if deadline != NEVER && deadline <= now_ns() {
-        return Outcome::OK;
+        return Ok(0);
     }
-    match cx.thread.open_sleep(deadline) {
-        Ok(()) => Outcome::Blocked,
-        Err(error) => Error::from(error).into(),
-    }
+    short.thread().open_sleep(deadline)?;
+    short.blocked()
 }

@@ -31,8 +31,12 @@ impl Scale {
     }
 
     fn ns(&self, ticks: u64) -> u64 {
-        let since = ticks.saturating_sub(self.start);
-        u64::try_from(product(since, self.ns_per_tick) >> 32).unwrap_or(u64::MAX)
+        self.length_ns(ticks.saturating_sub(self.start))
+    }
+
+    fn length_ns(&self, ticks: u64) -> u64 {
+        let since = u128::from(ticks);
+        u64::try_from(since.saturating_mul(u128::from(self.ns_per_tick)) >> 32).unwrap_or(u64::MAX)
     }
 
     fn ticks(&self, ns: u64) -> u64 {
@@ -82,6 +86,11 @@ pub fn wall_ns() -> u64 {
 /// Sets the wall clock.
 pub fn set_wall_ns(ns: u64) {
     WALL_OFFSET_NS.store(ns.saturating_sub(now_ns()), Ordering::Relaxed);
+}
+
+/// Length of `ticks` of the counter, in ns.
+pub fn ns_of_ticks(ticks: u64) -> u64 {
+    scale().length_ns(ticks)
 }
 
 #[cfg(test)]

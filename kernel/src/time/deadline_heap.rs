@@ -22,6 +22,14 @@ impl HeapSlot {
     }
 }
 
+impl HeapSlot {
+    /// Whether the element is in a heap.
+    #[inline]
+    pub fn is_used(&self) -> bool {
+        self.index.load(Ordering::Acquire) != NOWHERE
+    }
+}
+
 impl Default for HeapSlot {
     fn default() -> Self {
         HeapSlot::new()
@@ -51,6 +59,11 @@ impl<T: Timed> DeadlineHeap<T> {
     /// The earliest deadline.
     pub fn next_deadline(&self) -> Option<u64> {
         self.entries.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// The element with the next deadline.
+    pub fn first(&self) -> Option<&T> {
+        self.entries.first().map(|(_, element)| &**element)
     }
 
     /// Adds an element that is in no heap.
@@ -89,7 +102,7 @@ impl<T: Timed> DeadlineHeap<T> {
             return None;
         }
         let (_, element) = self.entries.swap_remove(index);
-        element.heap_slot().index.store(NOWHERE, Ordering::Relaxed);
+        element.heap_slot().index.store(NOWHERE, Ordering::Release);
         if let Some((_, moved)) = self.entries.get(index) {
             moved.heap_slot().index.store(index, Ordering::Relaxed);
             self.sink(index);

@@ -24,6 +24,7 @@ pub(super) struct CpuLocal {
     pending: AtomicU32,
     id: AtomicU32,
     emergency_top: AtomicU64,
+    calls: AtomicU64,
 }
 
 // The offsets in vectors.S.
@@ -32,6 +33,7 @@ const _: () = {
     assert!(offset_of!(CpuLocal, syscalls) == 8);
     assert!(offset_of!(CpuLocal, pending) == 16);
     assert!(offset_of!(CpuLocal, emergency_top) == 24);
+    assert!(offset_of!(CpuLocal, calls) == 32);
 };
 
 impl CpuLocal {
@@ -42,6 +44,7 @@ impl CpuLocal {
             pending: AtomicU32::new(0),
             id: AtomicU32::new(0),
             emergency_top: AtomicU64::new(0),
+            calls: AtomicU64::new(0),
         }
     }
 }
@@ -68,6 +71,7 @@ fn locals(cpu: usize) -> &'static CpuLocal {
     }
 }
 
+#[inline(always)]
 fn local() -> &'static CpuLocal {
     // SAFETY: TPIDR_EL1 is set by boot.S, before any Rust code, to a static CpuLocal.
     unsafe { &*(TPIDR_EL1.get() as *const CpuLocal) }
@@ -98,22 +102,28 @@ pub(in crate::arch) fn install_syscalls(table: *const u8) {
 }
 
 /// Number of the CPU this runs on; with interrupts unmasked it may be old at once.
+#[inline(always)]
 pub fn cpu_id() -> usize {
     local().id.load(Ordering::Relaxed) as usize
 }
 
-/// Makes `context` the one whose program this CPU runs.
-pub fn set_current(context: &Context) {
-    local()
-        .current
-        .store(core::ptr::from_ref(context).cast_mut(), Ordering::Relaxed);
+/// The place that says whose program this CPU runs.
+#[inline(always)]
+pub fn running_place() -> &'static AtomicPtr<Context> {
+    &local().current
 }
 
-pub(super) fn current() -> *const Context {
-    local().current.load(Ordering::Relaxed)
+/// System calls made on a CPU so far; 0 for a CPU that does not exist.
+pub fn calls_made(cpu: usize) -> u64 {
+    if cpu < CPUS_MAX {
+        locals(cpu).calls.load(Ordering::Relaxed)
+    } else {
+        0
+    }
 }
 
 /// Sets pending bits of this CPU; seen on the way back to a program.
+#[inline]
 pub fn raise_pending(bits: u32) {
     local().pending.fetch_or(bits, Ordering::Relaxed);
 }

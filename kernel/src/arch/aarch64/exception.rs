@@ -4,12 +4,18 @@ use core::arch::global_asm;
 
 use crate::arch::UserFrame;
 use crate::arch::hooks::{
-    Access, FaultCause, Hooks, PENDING_RESCHEDULE, PanicFrame, UserFault, hooks,
+    Access, FaultCause, Hooks, PENDING_RESCHEDULE, PanicFrame, ShortResult, UserFault, hooks,
 };
 
 use super::{copy, cpu, interrupt, stack};
 
-global_asm!(include_str!("vectors.S"), options(raw));
+global_asm!(include_str!("vectors.S"), rows = const abi::SYSCALLS.len() + 1);
+
+unsafe extern "C" {
+    /// The row of every call that is not short; only the entry of the vectors can call it.
+    #[link_name = "vectors_syscall_long"]
+    pub fn long_call(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> ShortResult;
+}
 
 /// Registers of interrupted kernel code, as KERNEL_SAVE lays them out.
 #[repr(C)]

@@ -3,7 +3,7 @@
 pub(super) mod boot;
 pub(super) mod copy;
 pub(super) mod cpu;
-mod exception;
+pub(super) mod exception;
 pub(super) mod interrupt;
 pub(super) mod mmu;
 pub(super) mod page_memory;

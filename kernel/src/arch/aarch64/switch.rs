@@ -12,20 +12,20 @@ unsafe extern "C" {
     fn fp_load(context: *const Context);
 }
 
-/// Goes on with `next`; returns when this thread is switched to again.
+/// Goes on with `next`, which is in this CPU's running place already; returns when
+/// `previous`, whose stack this runs on, is switched to again.
 ///
 /// Interrupts are masked, `next` is marked as on a CPU, and the scheduler keeps both
 /// threads alive as long as a CPU uses them.
-pub fn switch(next: &Context) {
-    // SAFETY: the current context is that of the running thread, see `set_current`;
-    // both live in threads that the scheduler holds.
-    unsafe { context_switch(super::cpu::current(), next) }
+pub fn switch(previous: &Context, next: &Context) {
+    // SAFETY: both live in threads that the scheduler holds.
+    unsafe { context_switch(previous, next) }
 }
 
-/// Goes on with `next`; the running thread keeps no frames.
-pub fn leave(next: &Context) -> ! {
+/// Goes on with `next`; `previous`, which was running, keeps no frames.
+pub fn leave(previous: &Context, next: &Context) -> ! {
     // SAFETY: as in `switch`; what is left on the stack owns nothing.
-    unsafe { context_leave(super::cpu::current(), next) }
+    unsafe { context_leave(previous, next) }
 }
 
 /// Goes back to the program of the current thread; its kernel frames are dropped.

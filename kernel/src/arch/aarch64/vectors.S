@@ -22,9 +22,10 @@
 .set CPU_SYSCALLS, 8
 .set CPU_PENDING, 16
 .set CPU_EMERGENCY, 24
+.set CPU_CALLS, 32
 
 .set KFRAME_SIZE, 272                      // x0-x30, elr, spsr, padding
-.set BLOCKED, -1
+.set PENDING_BLOCKED_BIT, 2
 
 // A slot taken from EL1. The stack check comes before the first store: a stack is
 // 32 KiB aligned to 64 KiB with 32 KiB unmapped below, so bit 15 of an address
@@ -205,6 +206,24 @@ vectors_overflow:
     mov     x30, xzr
 .endm
 
+// Completes the frame at x17 of a thread that is in a system call: everything but
+// x0-x3, which are results, and what the entry has saved.
+.macro SYSCALL_SAVE_REST
+    stp     xzr, xzr, [x17, #32]
+    stp     xzr, xzr, [x17, #48]
+    stp     xzr, xzr, [x17, #64]
+    stp     xzr, xzr, [x17, #80]
+    stp     xzr, xzr, [x17, #96]
+    stp     xzr, xzr, [x17, #112]
+    stp     xzr, xzr, [x17, #128]
+    stp     xzr, x19, [x17, #144]
+    stp     x20, x21, [x17, #160]
+    stp     x22, x23, [x17, #176]
+    stp     x24, x25, [x17, #192]
+    stp     x26, x27, [x17, #208]
+    str     x28, [x17, #224]
+.endm
+
 vectors_el0_sync:
     stp     x16, x17, [sp, #-16]
     mrs     x17, esr_el1
@@ -213,26 +232,80 @@ vectors_el0_sync:
     b.ne    vectors_el0_fault
 
     // A system call: x0-x18 are the caller's to lose, x19-x28 are kept by the
-    // handler as for any function call.
-    mrs     x11, tpidr_el1
-    ldp     x17, x12, [x11, #CPU_CURRENT]  // and CPU_SYSCALLS
+    // handler as for any function call. A row of the table is the handler itself, of
+    // a short call, or vectors_syscall_long. A short call runs with interrupts masked
+    // and reaches no user memory, so that the system registers keep the caller's
+    // state; its results are x0 and x1.
+    mrs     x16, tpidr_el1
+    ldr     x9, [x16, #CPU_CALLS]
+    add     x9, x9, #1
+    str     x9, [x16, #CPU_CALLS]
+    ldr     x17, [x16, #CPU_SYSCALLS]
+    ldr     x16, [x17], #8                 // number of rows
+    cmp     x8, x16
+    csel    x8, x8, x16, lo                // the row behind the last one refuses
+    ldr     x16, [x17, x8, lsl #3]
+    stp     x29, x30, [sp, #-16]!
+    blr     x16
+    mrs     x17, tpidr_el1
+    ldr     w16, [x17, #CPU_PENDING]
+    ldp     x29, x30, [sp], #16
+    cbnz    w16, vectors_short_pending
+    mov     x2, xzr
+    mov     x3, xzr
+    mov     x4, xzr
+    mov     x5, xzr
+    mov     x6, xzr
+    mov     x7, xzr
+    mov     x8, xzr
+    mov     x9, xzr
+    mov     x10, xzr
+    mov     x11, xzr
+    mov     x12, xzr
+    mov     x13, xzr
+    mov     x14, xzr
+    mov     x15, xzr
+    mov     x16, xzr
+    mov     x17, xzr
+    mov     x18, xzr
+    eret
+
+// Saves what of the caller's state is in system registers, and x29 and x30, into the
+// frame at x17.
+.macro SYSCALL_SAVE_STATE
     str     x29, [x17, #232]
     mrs     x13, sp_el0
     stp     x30, x13, [x17, #240]
     mrs     x14, elr_el1
     mrs     x15, spsr_el1
     stp     x14, x15, [x17, #FRAME_ELR]
+.endm
+
+// A short call that leaves work: its thread gives the CPU away, or waits.
+vectors_short_pending:
+    ldr     x17, [x17, #CPU_CURRENT]
+    SYSCALL_SAVE_STATE
+    tbnz    w16, #PENDING_BLOCKED_BIT, vectors_syscall_blocked
+    stp     x0, x1, [x17]
+    stp     xzr, xzr, [x17, #16]
+    SYSCALL_SAVE_REST
+    b       vectors_return
+
+// The row of every call that is not short: its handler is in the second half of the
+// table. Called with the caller's x29 and x30 on the stack and x17 at the rows.
+.global vectors_syscall_long
+vectors_syscall_long:
+    ldp     x29, x30, [sp], #16
+    add     x16, x17, x8, lsl #3
+    ldr     x16, [x16, #{rows} * 8]
+    mrs     x11, tpidr_el1
+    ldr     x17, [x11, #CPU_CURRENT]
+    SYSCALL_SAVE_STATE
     stp     xzr, xzr, [x17, #8]            // results x1-x3
     str     xzr, [x17, #24]
-    ldr     x13, [x12], #8                 // number of rows
-    cmp     x8, x13
-    csel    x8, x8, x13, lo                // the row behind the last one refuses
-    ldr     x16, [x12, x8, lsl #3]
     mov     x29, xzr
     blr     x16
 
-    cmn     x0, #1                         // BLOCKED
-    b.eq    vectors_syscall_blocked
     mrs     x17, tpidr_el1
     ldr     w16, [x17, #CPU_PENDING]
     ldr     x17, [x17, #CPU_CURRENT]
@@ -262,31 +335,14 @@ vectors_el0_sync:
     mov     x18, xzr
     eret
 
-// Completes the frame at x17 of a thread that is in a system call: everything but
-// x0-x3, which are results, and what the entry has saved.
-.macro SYSCALL_SAVE_REST
-    stp     xzr, xzr, [x17, #32]
-    stp     xzr, xzr, [x17, #48]
-    stp     xzr, xzr, [x17, #64]
-    stp     xzr, xzr, [x17, #80]
-    stp     xzr, xzr, [x17, #96]
-    stp     xzr, xzr, [x17, #112]
-    stp     xzr, xzr, [x17, #128]
-    stp     xzr, x19, [x17, #144]
-    stp     x20, x21, [x17, #160]
-    stp     x22, x23, [x17, #176]
-    stp     x24, x25, [x17, #192]
-    stp     x26, x27, [x17, #208]
-    str     x28, [x17, #224]
-.endm
-
 vectors_syscall_blocked:
-    mrs     x17, tpidr_el1
-    ldr     x17, [x17, #CPU_CURRENT]
     SYSCALL_SAVE_REST
+    mov     x29, xzr
+    mov     x30, xzr
     bl      exception_syscall_blocked
 
 vectors_syscall_pending:
+    tbnz    w16, #PENDING_BLOCKED_BIT, vectors_syscall_blocked
     str     x0, [x17]
     SYSCALL_SAVE_REST
     b       vectors_return
@@ -401,9 +457,7 @@ context_leave:
     stp     x3, x4, [x2]
     mov     x2, #(1 << 20)                 // CPACR_EL1.FPEN = 01: EL0 traps
     msr     cpacr_el1, x2
-1:  mrs     x2, tpidr_el1
-    str     x1, [x2, #CPU_CURRENT]
-    mrs     x3, tpidr_el0
+1:  mrs     x3, tpidr_el0
     str     x3, [x0, #FRAME_TPIDR]
     ldr     x3, [x1, #FRAME_TPIDR]
     msr     tpidr_el0, x3

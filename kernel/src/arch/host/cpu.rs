@@ -2,12 +2,15 @@
 
 use super::std::cell::Cell;
 use super::std::{self, thread_local};
+use core::sync::atomic::AtomicPtr;
 
 use crate::arch::Context;
 
 thread_local! {
     static MASKED: Cell<bool> = const { Cell::new(false) };
     static PENDING: Cell<u32> = const { Cell::new(0) };
+    static RUNNING: &'static AtomicPtr<Context> =
+        std::boxed::Box::leak(std::boxed::Box::new(AtomicPtr::default()));
 }
 
 bitflags::bitflags! {
@@ -73,8 +76,15 @@ pub fn hardware_random() -> Option<u64> {
 /// Nothing to install.
 pub(in crate::arch) fn install_syscalls(_table: *const u8) {}
 
-/// Nothing runs programs here.
-pub fn set_current(_context: &Context) {}
+/// One place for each test thread.
+pub fn running_place() -> &'static AtomicPtr<Context> {
+    RUNNING.with(|place| *place)
+}
+
+/// Nobody makes calls here.
+pub fn calls_made(_cpu: usize) -> u64 {
+    0
+}
 
 /// Sets pending bits.
 pub fn raise_pending(bits: u32) {

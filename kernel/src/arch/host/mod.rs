@@ -8,6 +8,7 @@ extern crate std;
 pub(super) mod boot;
 pub(super) mod copy;
 pub(super) mod cpu;
+pub(super) mod exception;
 pub(super) mod interrupt;
 pub(super) mod mmu;
 pub(super) mod page_memory;

@@ -3,12 +3,12 @@
 use crate::arch::Context;
 
 /// Not on the host.
-pub fn switch(_next: &Context) {
+pub fn switch(_previous: &Context, _next: &Context) {
     unreachable!("no thread switch on the host")
 }
 
 /// Not on the host.
-pub fn leave(_next: &Context) -> ! {
+pub fn leave(_previous: &Context, _next: &Context) -> ! {
     unreachable!("no thread switch on the host")
 }
 

@@ -14,6 +14,7 @@
 mod elf;
 mod fault;
 mod job;
+mod layout;
 mod memory_object;
 mod object;
 mod registry;
@@ -24,6 +25,7 @@ mod thread_object;
 pub use elf::LoadError;
 pub use fault::handle_user_fault;
 pub use job::{Job, JobError};
+pub use layout::use_fixed_addresses;
 pub use memory_object::MemoryObject;
 pub use object::{Exit, Process, current_process, process_of};
 pub use registry::for_each_process;

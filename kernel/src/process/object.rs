@@ -15,6 +15,7 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Borrowed, Ref, SpinLock};
 use crate::time::{now_ns, ns_of_ticks};
 
+use super::layout::new_layout;
 use super::{Job, ThreadObject, registry};
 
 /// How a process ended.
@@ -50,7 +51,7 @@ pub struct Process {
     parent: u64,
     job: Ref<Job>,
     account: OpenAccount,
-    space: AddressSpace,
+    space: Ref<AddressSpace>,
     handles: Ref<HandleTable>,
     threads: SpinLock<Threads>,
     /// Ticks and turns of threads that have ended.
@@ -98,11 +99,13 @@ impl Process {
         for (place, byte) in short.iter_mut().zip(name) {
             *place = *byte;
         }
+        let space = AddressSpace::new(account.clone(), new_layout())?;
+        let space = Ref::new(space).map_err(|_| MapError::NoMemory)?;
         let process = Ref::new(Process {
             base: ObjectBase::new(Signals::empty()),
             name: short,
             parent,
-            space: AddressSpace::new(account.clone())?,
+            space,
             handles: Ref::new(HandleTable::new(random_u64(), account.clone()))
                 .map_err(|_| MapError::NoMemory)?,
             threads: SpinLock::new(Threads::default()),
@@ -149,7 +152,7 @@ impl Process {
     }
 
     /// Its memory.
-    pub fn space(&self) -> &AddressSpace {
+    pub fn space(&self) -> &Ref<AddressSpace> {
         &self.space
     }
 
@@ -302,9 +305,7 @@ impl Process {
     /// Returns everything the process holds and tells who waits.
     fn finish(&self) {
         self.handles.clear();
-        let all = abi::USER_END.saturating_sub(abi::USER_START);
-        // Fails only where there is no memory to split a mapping, and none is split here.
-        let _ = self.space.unmap(abi::USER_START, all);
+        self.space.clear();
         registry::remove(self.id());
         self.account.close();
         self.job.leave(self, self.cpu_ns());

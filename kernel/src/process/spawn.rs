@@ -8,8 +8,8 @@ use abi::startup::{StartupHandle, Tag};
 use crate::arch::{PageFlags, UserFrame};
 use crate::cap::Capability;
 use crate::fs::vfs::File;
-use crate::limits::{USER_STACK_BYTES, USER_STACK_TOP};
-use crate::mm::{Backing, MapError, MapRequest};
+use crate::limits::USER_STACK_BYTES;
+use crate::mm::{AddressSpace, Backing, MapError, MapRequest};
 use crate::sync::Ref;
 
 use super::elf::{LoadError, load};
@@ -104,21 +104,23 @@ fn start(
 ) -> Result<(), SpawnError> {
     let space = process.space();
     let loaded = load(space, file).map_err(SpawnError::Load)?;
-    let stack_low = USER_STACK_TOP.saturating_sub(USER_STACK_BYTES);
-    space.map(MapRequest {
+    let stack_low = space.layout().stack_low();
+    let stack = MapRequest {
         placement: stack_low,
         fixed: true,
         bytes: USER_STACK_BYTES,
         flags: PageFlags::WRITE,
         most: PageFlags::WRITE,
         backing: Backing::Anonymous,
-    })?;
+    };
+    AddressSpace::map(space, stack)?;
     let count = given.len().saturating_add(2);
     let mut handles = Vec::new();
     handles
         .try_reserve_exact(count)
         .map_err(|_| SpawnError::NoMemory)?;
-    let image = StackImage::new(USER_STACK_TOP, count, blob.len()).ok_or(SpawnError::NoMemory)?;
+    let image =
+        StackImage::new(space.layout().stack_top, count, blob.len()).ok_or(SpawnError::NoMemory)?;
     let frame = UserFrame::starting(loaded.entry, image.address, image.address, 0);
     let thread = Process::make_thread(process, frame)?;
     // The handle to itself comes first, that to its thread last.

@@ -78,8 +78,8 @@ macro_rules! for_each_syscall {
 
             #[doc = "Starts a program in a new process; see SpawnArgs."]
             6 ProcessSpawn process_spawn (args: In) -> (process)
-                rights "file: EXECUTE and READ; each copied handle: DUPLICATE and TRANSFER; each moved handle: TRANSFER"
-                errors [Fault, InvalidArgument, NotExecutable, NoMemory, LimitReached, Io, Corrupt];
+                rights "file: EXECUTE and READ; job: CREATE; each copied handle: DUPLICATE and TRANSFER; each moved handle: TRANSFER"
+                errors [Fault, InvalidArgument, NotExecutable, BadState, NoMemory, LimitReached, Io, Corrupt];
             #[doc = "Ends the calling process with a return code; does not return."]
             7 ProcessExit process_exit (code: Value) -> () rights "" errors [];
             #[doc = "Ends a process; its return code becomes the given one."]
@@ -227,7 +227,7 @@ macro_rules! for_each_syscall {
 
             #[doc = "Writes a line to the kernel log; control characters are escaped."]
             51 LogWrite log_write (log: Handle, text: In, length: Length) -> ()
-                rights "log: WRITE" errors [Fault, InvalidArgument];
+                rights "log: WRITE" errors [Fault, InvalidArgument, LimitReached];
             #[doc = "Reads the kernel log from a position on; returns bytes and the position to go on from."]
             52 LogRead log_read (log: Handle, position: Value, buffer: Out, length: Length) -> (length, position)
                 rights "log: READ" errors [Fault];
@@ -242,12 +242,25 @@ macro_rules! for_each_syscall {
             55 EntropyRead entropy_read (entropy: Handle, buffer: Out, length: Length) -> ()
                 rights "entropy: READ" errors [Fault, InvalidArgument, NotSeeded];
 
+            #[doc = "Makes a job below another, or with handle 0 below the caller's own, without limits of its own."]
+            56 JobCreate job_create (job: Handle) -> (child)
+                rights "job: CREATE" errors [BadState, NoMemory, LimitReached];
+            #[doc = "Sets the limit of a JobResource; what is used beyond it already stays."]
+            57 JobSetLimit job_set_limit (job: Handle, resource: Value, limit: Value) -> ()
+                rights "job: MANAGE" errors [InvalidArgument];
+            #[doc = "Writes one JobInfo."]
+            58 JobInfo job_info (job: Handle, info: Out) -> ()
+                rights "job: INSPECT" errors [Fault];
+            #[doc = "Ends every process in a job and below, whose return codes become the given one; nothing can be started there any more. TERMINATED is raised when the last has ended."]
+            59 JobKill job_kill (job: Handle, code: Value) -> ()
+                rights "job: MANAGE" errors [];
+
             #[doc = "Calls the other end of a Channel: words in x1 to x6, in x7 a handle to move or 0, in x9 a deadline; waits for the answer, which comes in x1 to x6 and x7."]
-            56 ChannelCall channel_call (channel: Handle, word0: Value, word1: Value, word2: Value, word3: Value, word4: Value) -> (word0, word1, word2)
+            60 ChannelCall channel_call (channel: Handle, word0: Value, word1: Value, word2: Value, word3: Value, word4: Value) -> (word0, word1, word2)
                 rights "channel: READ and WRITE; a handle to move: TRANSFER"
                 errors [PeerClosed, TimedOut, NoMemory];
             #[doc = "Answers the call whose token is in x10, unless that is 0, and waits at a Port for the next call or event: words in x1 to x6, in x7 a handle to move or 0, in x9 a deadline. A call comes back with its words in x1 to x6, a handle or 0 in x7, the key of its channel in x9 and its token in x10; an event with its signals in x1, its key in x9 and 0 in x10."]
-            57 PortReplyWait port_reply_wait (port: Handle, word0: Value, word1: Value, word2: Value, word3: Value, word4: Value) -> (word0, word1, word2)
+            61 PortReplyWait port_reply_wait (port: Handle, word0: Value, word1: Value, word2: Value, word3: Value, word4: Value) -> (word0, word1, word2)
                 rights "port: READ; a handle to move: TRANSFER"
                 errors [NotFound, TimedOut, NoMemory];
         }

@@ -35,6 +35,12 @@ pub const MEMORY_MAP_END: u64 = 0x7000_0000_0000;
 pub const PROGRAM_BASE: u64 = 0x40_0000;
 /// First address beyond the stack of a program's first thread.
 pub const USER_STACK_TOP: u64 = 0x7fff_ffff_0000;
+/// Places, in pages, at one of which a program without fixed addresses is loaded: 32 GiB.
+pub const RANDOM_PROGRAM_PAGES: u64 = 1 << 23;
+/// The same for the first mapping: 1 TiB.
+pub const RANDOM_MAP_PAGES: u64 = 1 << 28;
+/// The same for the stack of the first thread: 1 TiB.
+pub const RANDOM_STACK_PAGES: u64 = 1 << 28;
 /// Largest stack of a program's first thread, in bytes.
 pub const USER_STACK_BYTES: u64 = 8 << 20;
 /// Unmapped bytes below a program's stack.
@@ -55,6 +61,8 @@ pub const PROGRAM_HEADERS_MAX: usize = 32;
 pub const LOG_BYTES: usize = 64 * 1024;
 /// Most bytes of one line written to the kernel log by a program.
 pub const LOG_LINE_BYTES_MAX: usize = 1024;
+/// Bytes that a line of a program counts for beside its text.
+pub const LOG_LINE_EXTRA_BYTES: u64 = 64;
 /// Bytes of terminal input that wait to be read.
 pub const TERMINAL_INPUT_BYTES: usize = 4096;
 /// Bytes of terminal output that wait for the device.

@@ -81,6 +81,11 @@ impl Descriptor {
         self.0 & (VALID | TABLE_OR_PAGE) == VALID | TABLE_OR_PAGE
     }
 
+    /// The same entry without permission to store.
+    pub const fn without_write(self) -> Descriptor {
+        Descriptor(self.0 | READ_ONLY)
+    }
+
     /// The physical address of what it maps or points to.
     pub const fn address(self) -> u64 {
         self.0 & ADDRESS

@@ -24,7 +24,9 @@ use crate::word;
 use super::{Capability, KernelObject};
 
 const CHUNK_SLOTS: usize = 64;
-const CHUNK_BYTES: u64 = size_of::<[Slot; CHUNK_SLOTS]>() as u64;
+/// Bytes charged for a chunk: the slots, and their places in the index, whose chunks double
+/// and can be half empty.
+const CHUNK_BYTES: u64 = size_of::<[Slot; CHUNK_SLOTS]>() as u64 + 2 * 16 * CHUNK_SLOTS as u64;
 const NO_SLOT: u32 = u32::MAX;
 
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use crate::drivers::{self, Machine};
 use crate::fs::vfs;
 use crate::limits::{COMMIT_INTERVAL_NS, MEMORY_MIN_BYTES};
 use crate::sync::Once;
-use crate::{mm, sched, syscall, time};
+use crate::{mm, process, sched, syscall, time};
 
 use options::Options;
 
@@ -52,6 +52,12 @@ pub fn start(info: BootInfo) -> ! {
             bytes >> 20,
             MEMORY_MIN_BYTES >> 20
         ));
+    }
+    if options.fixed_addresses {
+        process::use_fixed_addresses();
+    }
+    if let Some(bits) = options.asid_bits {
+        mm::limit_asid_bits(bits);
     }
     arch::set_firmware_call(machine.firmware_by_smc);
     init_interrupts(&machine);

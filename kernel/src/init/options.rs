@@ -17,6 +17,10 @@ pub(super) struct Options {
     pub(super) log: LogTarget,
     /// Show every line, not only warnings.
     pub(super) verbose: bool,
+    /// Programs lie at the same addresses every time.
+    pub(super) fixed_addresses: bool,
+    /// Bits of an address space identifier, where they are to run out soon.
+    pub(super) asid_bits: Option<u32>,
     /// The machine can end with an exit code.
     pub(super) semihosting: bool,
     /// A kernel with tests inside starts the system all the same.
@@ -29,6 +33,8 @@ impl Options {
         let mut options = Options {
             log: LogTarget::Serial,
             verbose: false,
+            fixed_addresses: false,
+            asid_bits: None,
             semihosting: false,
             #[cfg(feature = "ktest")]
             system: false,
@@ -40,9 +46,15 @@ impl Options {
                 "log=none" => options.log = LogTarget::None,
                 "exit=semihosting" => options.semihosting = true,
                 "verbose" => options.verbose = true,
+                "noaslr" => options.fixed_addresses = true,
                 #[cfg(feature = "ktest")]
                 "system" => options.system = true,
-                _ => {}
+                _ => {
+                    let bits = word.strip_prefix("asidbits=");
+                    options.asid_bits = bits
+                        .and_then(|bits| bits.parse().ok())
+                        .or(options.asid_bits);
+                }
             }
         }
         // Without semihosting its console would end the machine.
@@ -65,6 +77,10 @@ mod tests {
             (both.log, both.verbose, both.semihosting),
             (LogTarget::Semihosting, true, true)
         );
+        assert!(both.fixed_addresses && !Options::parse("").fixed_addresses);
+        assert_eq!(both.asid_bits, None);
+        assert_eq!(Options::parse("asidbits=4 x").asid_bits, Some(4));
+        assert_eq!(Options::parse("asidbits=").asid_bits, None);
         assert_eq!(Options::parse("").log, LogTarget::Serial);
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::account::Account;
 use crate::arch::{self, PageFlags};
-use crate::mm::{AddressSpace, Backing, MapRequest, PAGE, UserReader, UserWriter};
+use crate::mm::{AddressSpace, Backing, Layout, MapRequest, PAGE, UserReader, UserWriter};
+use crate::sync::Ref;
 
 use super::{Test, Verdict, check, check_eq};
 
@@ -25,9 +26,10 @@ pub(super) const TESTS: &[Test] = &[
     },
 ];
 
-fn space() -> Result<AddressSpace, &'static str> {
+fn space() -> Result<Ref<AddressSpace>, &'static str> {
     let account = Account::root().map_err(|_| "no memory")?;
-    AddressSpace::new(account).map_err(|_| "no memory")
+    let space = AddressSpace::new(account, Layout::FIXED).map_err(|_| "no memory")?;
+    Ref::new(space).map_err(|_| "no memory")
 }
 
 fn kernel_addresses() -> Verdict {
@@ -76,16 +78,15 @@ fn confused() -> Verdict {
 
 fn outside() -> Verdict {
     let space = space()?;
-    let at = space
-        .map(MapRequest {
-            placement: 0,
-            fixed: false,
-            bytes: 2 * PAGE,
-            flags: PageFlags::WRITE,
-            most: PageFlags::WRITE,
-            backing: Backing::Anonymous,
-        })
-        .map_err(|_| "no memory")?;
+    let request = MapRequest {
+        placement: 0,
+        fixed: false,
+        bytes: 2 * PAGE,
+        flags: PageFlags::WRITE,
+        most: PageFlags::WRITE,
+        backing: Backing::Anonymous,
+    };
+    let at = AddressSpace::map(&space, request).map_err(|_| "no memory")?;
     check!(space.write(at + PAGE - 4, b"12345678").is_ok());
     check!(space.write(at + 2 * PAGE - 4, b"12345678").is_err());
     Ok(())

@@ -5,12 +5,13 @@ use core::ops::ControlFlow;
 
 use crate::account::{Account, Resource};
 use crate::arch::{self, Access, Descriptor, PageFlags};
-use crate::limits::{MAPPING_BYTES_MAX, MEMORY_MAP_END, MEMORY_MAP_START};
+use crate::limits::{MAPPING_BYTES_MAX, MEMORY_MAP_END};
 use crate::sync::{Ref, SpinLock};
 
 use super::asid::Asid;
 use super::fault::{self, Step};
 use super::frame::{Frame, Purpose};
+use super::layout::Layout;
 use super::memory::SourceError;
 use super::page_table::{PageEntry, PageTable};
 use super::reclaim::reclaim;
@@ -29,16 +30,19 @@ const TABLES_PER_PAGE: u64 = 3;
 /// Lock order: the inner lock, then a Memory's pages, then the frame pool.
 #[derive(Debug)]
 pub struct AddressSpace {
-    inner: SpinLock<Inner>,
+    pub(super) inner: SpinLock<Inner>,
     root: u64,
     asid: Asid,
-    account: Ref<Account>,
+    pub(super) layout: Layout,
+    pub(super) account: Ref<Account>,
 }
 
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) list: VmaList,
     pub(super) table: PageTable,
+    /// Pages of the space's own, which are charged to its account.
+    pub(super) own: u64,
 }
 
 /// What to map.
@@ -119,11 +123,11 @@ fn user_range(start: u64, bytes: u64) -> Option<u64> {
 }
 
 impl AddressSpace {
-    /// An empty space that charges `account`.
+    /// An empty space with the parts of `layout` that charges `account`.
     ///
     /// # Errors
     /// [`MapError::NoMemory`] or [`MapError::LimitReached`].
-    pub fn new(account: Ref<Account>) -> Result<AddressSpace, MapError> {
+    pub fn new(account: Ref<Account>, layout: Layout) -> Result<AddressSpace, MapError> {
         account
             .charge(Resource::Tables, 1)
             .map_err(|_| MapError::LimitReached)?;
@@ -138,25 +142,32 @@ impl AddressSpace {
         let inner = SpinLock::new(Inner {
             list: VmaList::default(),
             table,
+            own: 0,
         });
         Ok(AddressSpace {
             inner,
             root,
             asid: Asid::default(),
+            layout,
             account,
         })
     }
 
-    /// Value for `TTBR0_EL1`.
+    /// Where its parts lie.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Value for `TTBR0_EL1`, for the CPU this runs on, which switches to it next.
     pub fn translation(&self) -> u64 {
-        self.root | (u64::from(self.asid.current()) << 48)
+        self.root | (u64::from(self.asid.activate()) << 48)
     }
 
     /// Adds a mapping; returns its address.
     ///
     /// # Errors
     /// [`MapError`]; nothing is mapped then.
-    pub fn map(&self, request: MapRequest) -> Result<u64, MapError> {
+    pub fn map(this: &Ref<AddressSpace>, request: MapRequest) -> Result<u64, MapError> {
         let rwx = PageFlags::WRITE.union(PageFlags::EXECUTE);
         let valid = request.bytes != 0
             && request.bytes.is_multiple_of(PAGE)
@@ -166,16 +177,27 @@ impl AddressSpace {
         if !valid {
             return Err(MapError::Invalid);
         }
-        let mut inner = self.inner.lock();
-        let start = self.place(&inner, &request)?;
+        let mut inner = this.inner.lock();
+        let start = this.place(&inner, &request)?;
         let end = start.saturating_add(request.bytes);
-        inner.list.insert(Vma {
+        let watched = request.backing.watched().cloned();
+        if let Some(pages) = &watched {
+            pages.add_mapper(this).map_err(|_| MapError::NoMemory)?;
+        }
+        let inserted = inner.list.insert(Vma {
             start,
             end,
             flags: request.flags | PageFlags::USER,
             most: request.most | PageFlags::USER,
             backing: request.backing,
-        })?;
+        });
+        if inserted.is_err()
+            && let Some(pages) = &watched
+            && !inner.list.maps(pages, 0, 0)
+        {
+            pages.remove_mapper(this);
+        }
+        inserted?;
         Ok(start)
     }
 
@@ -197,7 +219,7 @@ impl AddressSpace {
         }
         inner
             .list
-            .find_free(request.bytes, GAP, MEMORY_MAP_START, MEMORY_MAP_END)
+            .find_free(request.bytes, GAP, self.layout.map_start, MEMORY_MAP_END)
             .ok_or(MapError::NoMemory)
     }
 
@@ -209,9 +231,25 @@ impl AddressSpace {
         let end = user_range(start, bytes).ok_or(MapError::Invalid)?;
         let mut inner = self.inner.lock();
         inner.list.make_edges(start, end)?;
-        self.drop_mapped(&inner, start, end);
+        self.drop_mapped(&mut inner, start, end);
+        for pages in inner
+            .list
+            .within(start, end)
+            .filter_map(|vma| vma.backing.watched())
+        {
+            if !inner.list.maps(pages, start, end) {
+                pages.remove_mapper(self);
+            }
+        }
         inner.list.remove_whole(start, end);
         Ok(())
+    }
+
+    /// Removes every mapping.
+    pub fn clear(&self) {
+        let all = abi::USER_END.saturating_sub(abi::USER_START);
+        // Fails only where a mapping would be split.
+        let _ = self.unmap(abi::USER_START, all);
     }
 
     /// Changes the permissions of a range.
@@ -281,6 +319,7 @@ impl AddressSpace {
             match step {
                 Step::Done => return Ok(()),
                 Step::Fill { pages, page } => drop(pages.page(page)?),
+                Step::Own { pages, page } => pages.own_page(page)?,
             }
         }
     }
@@ -349,28 +388,41 @@ impl AddressSpace {
         result.map_err(|_| FaultError::NoMemory)
     }
 
+    /// Forgets every translation, after entries were taken out or made read-only.
+    pub(super) fn flush_all(&self) {
+        arch::flush_asid(self.asid.last());
+    }
+
     /// Forgets a translation that was just taken out of the table.
     pub(super) fn flush(&self, address: u64) {
         arch::flush_page(self.asid.last(), address);
     }
 
     /// Drops the pages of every mapping in a range.
-    fn drop_mapped(&self, inner: &Inner, start: u64, end: u64) {
-        for vma in inner.list.within(start, end) {
-            self.drop_pages(&inner.table, vma.start.max(start), vma.end.min(end));
+    fn drop_mapped(&self, inner: &mut Inner, start: u64, end: u64) {
+        let Inner { list, table, own } = inner;
+        for vma in list.within(start, end) {
+            let dropped = self.drop_pages(table, vma.start.max(start), vma.end.min(end), true);
+            *own = own.saturating_sub(dropped);
         }
     }
 
-    fn drop_pages(&self, table: &PageTable, start: u64, end: u64) {
+    /// Drops the pages of a range, or with `own` false those that belong to a Memory;
+    /// returns how many of its own there were.
+    pub(super) fn drop_pages(&self, table: &PageTable, start: u64, end: u64, own: bool) -> u64 {
         // Entries first, then the TLB, and only then the pages: a batch keeps the pages of
         // one flush at hand without allocating.
         const BATCH: usize = 64;
         let mut batch = [Descriptor::INVALID; BATCH];
+        let mut total = 0u64;
         let mut from = start;
         while from < end {
             let mut places = batch.iter_mut();
             let mut first = from;
             let full = table.for_each_page(from, end, |address, entry| {
+                if !own && entry.get().0 & CHARGED != 0 {
+                    return ControlFlow::Continue(());
+                }
                 let Some(place) = places.next() else {
                     return ControlFlow::Break(address);
                 };
@@ -381,7 +433,7 @@ impl AddressSpace {
             });
             let count = BATCH.saturating_sub(places.len());
             match count {
-                0 => return,
+                0 => break,
                 1 => arch::flush_page(self.asid.last(), first),
                 _ => arch::flush_asid(self.asid.last()),
             }
@@ -391,18 +443,20 @@ impl AddressSpace {
                 drop(Frame::from_address(descriptor.address()));
             }
             self.account.uncharge(Resource::Pages, charged);
+            total = total.saturating_add(charged);
             from = match full {
                 ControlFlow::Break(next) => next,
                 ControlFlow::Continue(()) => end,
             };
         }
+        total
     }
 }
 
 impl Drop for AddressSpace {
     fn drop(&mut self) {
-        let inner = self.inner.lock();
-        self.drop_mapped(&inner, 0, abi::USER_END);
+        let mut inner = self.inner.lock();
+        self.drop_mapped(&mut inner, 0, abi::USER_END);
         self.account
             .uncharge(Resource::Tables, inner.table.table_pages());
     }
@@ -436,8 +490,9 @@ mod tests {
         with_memory(|| {
             let account = Account::root().unwrap();
             let before = crate::mm::free_frames();
-            let space = AddressSpace::new(account.clone()).unwrap();
-            let at = space.map(request(1 << 30, Backing::Anonymous)).unwrap();
+            let space =
+                Ref::new(AddressSpace::new(account.clone(), Layout::FIXED).unwrap()).unwrap();
+            let at = AddressSpace::map(&space, request(1 << 30, Backing::Anonymous)).unwrap();
             assert!(!entry(&space, at).is_valid());
             for page in [0, 1, 1000, 200_000] {
                 space.fault(at + page * PAGE + 8, Access::Write).unwrap();
@@ -464,7 +519,8 @@ mod tests {
     fn a_private_mapping_shares_until_it_is_written() {
         with_memory(|| {
             let account = Account::root().unwrap();
-            let space = AddressSpace::new(account.clone()).unwrap();
+            let space =
+                Ref::new(AddressSpace::new(account.clone(), Layout::FIXED).unwrap()).unwrap();
             let pages = Ref::new(MemoryPages::anonymous(2 * PAGE)).unwrap();
             pages.page(0).unwrap().write(0, b"first");
             let backing = Backing::Memory {
@@ -473,7 +529,7 @@ mod tests {
                 bytes: 2 * PAGE,
                 private: true,
             };
-            let at = space.map(request(2 * PAGE, backing)).unwrap();
+            let at = AddressSpace::map(&space, request(2 * PAGE, backing)).unwrap();
             space.fault(at, Access::Read).unwrap();
             let shared = entry(&space, at);
             assert_eq!(shared.address(), pages.page(0).unwrap().address());
@@ -491,7 +547,7 @@ mod tests {
     fn the_tail_behind_the_shown_bytes_is_zero() {
         with_memory(|| {
             let account = Account::root().unwrap();
-            let space = AddressSpace::new(account).unwrap();
+            let space = Ref::new(AddressSpace::new(account, Layout::FIXED).unwrap()).unwrap();
             let pages = Ref::new(MemoryPages::anonymous(PAGE)).unwrap();
             pages.page(0).unwrap().write(0, &[9; 16]);
             let backing = Backing::Memory {
@@ -500,7 +556,7 @@ mod tests {
                 bytes: 10,
                 private: true,
             };
-            let at = space.map(request(PAGE, backing)).unwrap();
+            let at = AddressSpace::map(&space, request(PAGE, backing)).unwrap();
             space.fault(at, Access::Read).unwrap();
             let frame = Frame::from_address(entry(&space, at).address());
             let mut bytes = [1; 16];
@@ -516,8 +572,8 @@ mod tests {
         with_memory(|| {
             let account = Account::root().unwrap();
             account.set_limit(Resource::Pages, 2);
-            let space = AddressSpace::new(account).unwrap();
-            let at = space.map(request(4 * PAGE, Backing::Anonymous)).unwrap();
+            let space = Ref::new(AddressSpace::new(account, Layout::FIXED).unwrap()).unwrap();
+            let at = AddressSpace::map(&space, request(4 * PAGE, Backing::Anonymous)).unwrap();
             space.fault(at, Access::Write).unwrap();
             space.fault(at + PAGE, Access::Write).unwrap();
             assert_eq!(
@@ -532,15 +588,17 @@ mod tests {
     #[test]
     fn write_and_execute_never_come_together() {
         with_memory(|| {
-            let space = AddressSpace::new(Account::root().unwrap()).unwrap();
+            let space =
+                Ref::new(AddressSpace::new(Account::root().unwrap(), Layout::FIXED).unwrap())
+                    .unwrap();
             let both = PageFlags::WRITE | PageFlags::EXECUTE;
             let mut wanted = request(PAGE, Backing::Anonymous);
             wanted.flags = both;
             wanted.most = both;
-            assert_eq!(space.map(wanted), Err(MapError::Invalid));
+            assert_eq!(AddressSpace::map(&space, wanted), Err(MapError::Invalid));
             let mut wanted = request(PAGE, Backing::Anonymous);
             wanted.most = both;
-            let at = space.map(wanted).unwrap();
+            let at = AddressSpace::map(&space, wanted).unwrap();
             space.fault(at, Access::Write).unwrap();
             assert_eq!(space.protect(at, PAGE, both), Err(MapError::Invalid));
             space.protect(at, PAGE, PageFlags::EXECUTE).unwrap();
@@ -553,7 +611,9 @@ mod tests {
     #[test]
     fn odd_ranges_are_refused() {
         with_memory(|| {
-            let space = AddressSpace::new(Account::root().unwrap()).unwrap();
+            let space =
+                Ref::new(AddressSpace::new(Account::root().unwrap(), Layout::FIXED).unwrap())
+                    .unwrap();
             for (start, bytes) in [
                 (0, PAGE),
                 (abi::USER_START, 0),

@@ -1,54 +1,234 @@
 //! Address space identifiers: the TLB's names for address spaces.
 //!
 //! 16 bits, handed out in order. When they run out, a new generation begins: the TLB is
-//! flushed once, and every space gets a new number the next time it is switched to.
+//! flushed once, and every space gets a new number the next time it is switched to. A CPU
+//! goes on with what it runs meanwhile and fills its TLB under the old number; such
+//! numbers are reserved, and stay with their spaces in the new generation.
+//!
+//! Each CPU says what it runs in its own place, by an exchange that fails when a new
+//! generation has emptied the place in between: then it asks under the lock.
 #![forbid(unsafe_code)]
 
 use crate::arch;
+use crate::limits::CPUS_MAX;
 use crate::sync::SpinLock;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering, fence};
 use crate::word;
 
 /// Bits of an identifier; 0 is the kernel's own.
 const BITS: u32 = 16;
-const LAST: u64 = (1 << BITS) - 1;
+/// The fewest bits that leave every CPU a number of its own, and one to hand out.
+const BITS_MIN: u32 = (CPUS_MAX as u64).ilog2() + 1;
 
-static NEXT: SpinLock<u64> = SpinLock::new(1);
-static GENERATION: AtomicU64 = AtomicU64::new(1);
+static ASIDS: Allocator = Allocator::new();
 
-/// The identifier of one address space: generation above bit 16, number below.
+/// Hands out identifiers of fewer bits, so that they run out sooner; for tests of that.
+pub fn limit_asid_bits(bits: u32) {
+    let bits = bits.clamp(BITS_MIN, BITS);
+    ASIDS.last.store(!(u64::MAX << bits), Ordering::Relaxed);
+}
+
+/// How often identifiers ran out.
+pub fn asid_generations() -> u64 {
+    ASIDS.generation.load(Ordering::Relaxed).saturating_sub(1)
+}
+
+/// The identifier of one address space: generation above bit 16, number below; 0 is none.
 #[derive(Debug, Default)]
 pub(super) struct Asid {
     value: AtomicU64,
 }
 
 impl Asid {
-    /// The number to use now; a new one where the old is of an earlier generation.
-    pub(super) fn current(&self) -> u16 {
-        let value = self.value.load(Ordering::Relaxed);
-        if value >> BITS == GENERATION.load(Ordering::Acquire) {
-            return (value & LAST) as u16;
-        }
-        self.renew()
+    /// The number to run with on this CPU from now on; a new one where the old is of an
+    /// earlier generation. Interrupts are masked, and the space is switched to next.
+    pub(super) fn activate(&self) -> u16 {
+        ASIDS.activate(self, arch::cpu_id(), arch::flush_all)
     }
 
-    /// The number last used, without renewing it; for flushes.
+    /// The number last used, without renewing it; for flushes. Orders the changes to the
+    /// tables before: a number that is handed out later is not used for old entries.
     pub(super) fn last(&self) -> u16 {
-        (self.value.load(Ordering::Relaxed) & LAST) as u16
+        fence(Ordering::SeqCst);
+        word::low_quarter(self.value.load(Ordering::Relaxed))
+    }
+}
+
+struct State {
+    next: u64,
+    /// What each CPU ran when the generation began, and may still run.
+    reserved: [u64; CPUS_MAX],
+}
+
+struct Allocator {
+    generation: AtomicU64,
+    /// What each CPU runs; 0 where it has not switched since the generation began.
+    active: [AtomicU64; CPUS_MAX],
+    last: AtomicU64,
+    state: SpinLock<State>,
+}
+
+impl Allocator {
+    const fn new() -> Self {
+        Allocator {
+            generation: AtomicU64::new(1),
+            active: [const { AtomicU64::new(0) }; CPUS_MAX],
+            last: AtomicU64::new((1 << BITS) - 1),
+            state: SpinLock::new(State {
+                next: 1,
+                reserved: [0; CPUS_MAX],
+            }),
+        }
     }
 
-    fn renew(&self) -> u16 {
-        let mut next = NEXT.lock();
-        if *next > LAST {
-            *next = 1;
-            GENERATION.fetch_add(1, Ordering::AcqRel);
-            arch::flush_all();
+    #[inline]
+    fn activate(&self, asid: &Asid, cpu: usize, flush: fn()) -> u16 {
+        // CPU numbers are below the limit.
+        let active = self.active.get(cpu).unwrap_or(&self.active[0]);
+        let value = asid.value.load(Ordering::Relaxed);
+        let old = active.load(Ordering::Relaxed);
+        if old != 0
+            && value >> BITS == self.generation.load(Ordering::Acquire)
+            && active
+                .compare_exchange(old, value, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+        {
+            return word::low_quarter(value);
         }
-        let number = *next;
-        *next = number.saturating_add(1);
-        let generation = GENERATION.load(Ordering::Relaxed);
-        self.value
-            .store((generation << BITS) | number, Ordering::Relaxed);
-        word::low_quarter(number)
+        self.renew(asid, active, flush)
+    }
+
+    #[cold]
+    fn renew(&self, asid: &Asid, active: &AtomicU64, flush: fn()) -> u16 {
+        let mut state = self.state.lock();
+        let mut value = asid.value.load(Ordering::Relaxed);
+        if value >> BITS != self.generation.load(Ordering::Relaxed) {
+            value = self.allocate(&mut state, value, flush);
+            asid.value.store(value, Ordering::Relaxed);
+            // Seen before this CPU reads an entry of the space, see `Asid::last`.
+            fence(Ordering::SeqCst);
+            arch::publish_tables();
+        }
+        active.store(value, Ordering::Relaxed);
+        word::low_quarter(value)
+    }
+
+    fn allocate(&self, state: &mut State, old: u64, flush: fn()) -> u64 {
+        let last = self.last.load(Ordering::Relaxed);
+        loop {
+            let generation = self.generation.load(Ordering::Relaxed);
+            let number = old & !(u64::MAX << BITS);
+            let kept = (generation << BITS) | number;
+            let mut is_kept = false;
+            for reserved in state
+                .reserved
+                .iter_mut()
+                .filter(|reserved| **reserved == old)
+            {
+                // Some CPU may run the space just now.
+                is_kept = old != 0;
+                *reserved = if old == 0 { 0 } else { kept };
+            }
+            if is_kept {
+                return kept;
+            }
+            while state.next <= last {
+                let number = state.next;
+                state.next = number.saturating_add(1);
+                let is_number = |reserved: &u64| *reserved & !(u64::MAX << BITS) == number;
+                if !state.reserved.iter().any(is_number) {
+                    return (generation << BITS) | number;
+                }
+            }
+            self.begin_generation(state, flush);
+        }
+    }
+
+    fn begin_generation(&self, state: &mut State, flush: fn()) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        state.next = 1;
+        for (active, reserved) in self.active.iter().zip(&mut state.reserved) {
+            // A CPU that has not switched since the last time runs what it ran then.
+            let running = active.swap(0, Ordering::AcqRel);
+            if running != 0 {
+                *reserved = running;
+            }
+        }
+        flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use std::cell::RefCell;
+    use std::collections::BTreeMap;
+    use std::vec::Vec;
+
+    std::thread_local! {
+        /// Numbers by which any TLB may know a space, with the space.
+        static TLB: RefCell<BTreeMap<u16, usize>> = const { RefCell::new(BTreeMap::new()) };
+    }
+
+    fn flush() {
+        TLB.with_borrow_mut(BTreeMap::clear);
+    }
+
+    /// Runs spaces on CPUs at random and looks whether a number ever names two of them.
+    fn run(bits: u32, spaces: usize, cpus: usize, steps: u32) -> (u64, bool) {
+        simulate(bits, spaces, cpus, steps, |_| {})
+    }
+
+    fn simulate(
+        bits: u32,
+        spaces: usize,
+        cpus: usize,
+        steps: u32,
+        mut after: impl FnMut(&Allocator),
+    ) -> (u64, bool) {
+        let allocator = Allocator::new();
+        allocator.last.store((1 << bits) - 1, Ordering::Relaxed);
+        let spaces: Vec<Asid> = (0..spaces).map(|_| Asid::default()).collect();
+        let mut running: Vec<Option<(u16, usize)>> = std::vec![None; cpus];
+        let (mut random, mut sound) = (1u64, true);
+        flush();
+        for _ in 0..steps {
+            random = random.wrapping_mul(6364136223846793005).wrapping_add(1);
+            let cpu = (random >> 33) as usize % cpus;
+            let space = (random >> 40) as usize % spaces.len();
+            let number = allocator.activate(&spaces[space], cpu, flush);
+            sound &= number != 0;
+            running[cpu] = Some((number, space));
+            // Every CPU uses what it runs, whatever was flushed.
+            for (number, space) in running.iter().flatten() {
+                let known = TLB.with_borrow_mut(|tlb| *tlb.entry(*number).or_insert(*space));
+                sound &= known == *space;
+            }
+            after(&allocator);
+        }
+        (allocator.generation.load(Ordering::Relaxed), sound)
+    }
+
+    #[test]
+    fn a_number_never_names_two_spaces() {
+        for cpus in [1, 2, 4, CPUS_MAX] {
+            let (generations, sound) = run(4, 40, cpus, 50_000);
+            assert!(generations > 1000, "{cpus} CPUs: {generations} generations");
+            assert!(sound, "{cpus} CPUs");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_not_reserved_are_noticed() {
+        let forget = |allocator: &Allocator| allocator.state.lock().reserved = [0; CPUS_MAX];
+        assert!(!simulate(4, 40, 4, 50_000, forget).1);
+    }
+
+    #[test]
+    fn spaces_that_fit_keep_their_numbers() {
+        let (generations, sound) = run(16, 1000, 4, 50_000);
+        assert_eq!((generations, sound), (1, true));
     }
 }

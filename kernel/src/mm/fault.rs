@@ -7,7 +7,7 @@ use crate::sync::Ref;
 use super::PAGE;
 use super::address_space::{AddressSpace, CHARGED, FaultError, Inner};
 use super::frame::{Frame, Purpose};
-use super::memory::MemoryPages;
+use super::memory::{MemoryPages, SharedPage};
 use super::page_table::PageEntry;
 use super::vma::{Backing, Vma};
 
@@ -17,6 +17,9 @@ pub(super) enum Step {
     Done,
     /// The page must be read first, without the lock.
     Fill { pages: Ref<MemoryPages>, page: u64 },
+    /// The Memory shares the page with its clones, or is just being cloned: before a store
+    /// it needs one of its own.
+    Own { pages: Ref<MemoryPages>, page: u64 },
 }
 
 fn allowed(vma: &Vma, access: Access) -> bool {
@@ -47,7 +50,7 @@ pub(super) fn step(
     address: u64,
     access: Access,
 ) -> Result<Step, FaultError> {
-    let Inner { list, table } = inner;
+    let Inner { list, table, own } = inner;
     let page = address & !(PAGE - 1);
     let vma = list.find_again(address).filter(|vma| allowed(vma, access));
     let vma = vma.ok_or(FaultError::Denied)?;
@@ -63,11 +66,11 @@ pub(super) fn step(
             space.flush(page);
             return Ok(Step::Done);
         }
-        return unshare(space, vma, page, entry);
+        return unshare(space, vma, page, entry, own);
     }
     match &vma.backing {
         Backing::Anonymous => {
-            let frame = fresh(space, || Frame::zeroed(Purpose::User))?;
+            let frame = fresh(space, own, || Frame::zeroed(Purpose::User))?;
             Ok(install(entry, frame, vma.flags, CHARGED))
         }
         Backing::Memory {
@@ -80,8 +83,21 @@ pub(super) fn step(
             let number = first.saturating_add(skipped / PAGE);
             let shown = bytes.saturating_sub(skipped);
             if *private && shown == 0 {
-                let frame = fresh(space, || Frame::zeroed(Purpose::User))?;
+                let frame = fresh(space, own, || Frame::zeroed(Purpose::User))?;
                 return Ok(install(entry, frame, vma.flags, CHARGED));
+            }
+            if !private {
+                return Ok(match pages.shared_page(number, access)? {
+                    SharedPage::Ready(frame) => install(entry, frame, shared_flags(vma, access), 0),
+                    SharedPage::Missing => Step::Fill {
+                        pages: pages.clone(),
+                        page: number,
+                    },
+                    SharedPage::NotOwn => Step::Own {
+                        pages: pages.clone(),
+                        page: number,
+                    },
+                });
             }
             let Some(shared) = pages.present_page(number)? else {
                 return Ok(Step::Fill {
@@ -89,12 +105,8 @@ pub(super) fn step(
                     page: number,
                 });
             };
-            if !private {
-                let flags = shared_flags(pages, vma, number, access);
-                return Ok(install(entry, shared, flags, 0));
-            }
             if access == Access::Write || shown < PAGE {
-                let frame = fresh(space, || shared.copied(Purpose::User))?;
+                let frame = fresh(space, own, || shared.copied(Purpose::User))?;
                 zero_from(&frame, shown.min(PAGE) as usize);
                 return Ok(install(entry, frame, vma.flags, CHARGED));
             }
@@ -104,10 +116,9 @@ pub(super) fn step(
     }
 }
 
-/// A shared page becomes writable at its first store only, which marks it dirty.
-fn shared_flags(pages: &MemoryPages, vma: &Vma, number: u64, access: Access) -> PageFlags {
+/// A shared page becomes writable at its first store only, so that the Memory hears of it.
+fn shared_flags(vma: &Vma, access: Access) -> PageFlags {
     if access == Access::Write {
-        pages.mark_dirty(number);
         vma.flags
     } else {
         vma.flags.difference(PageFlags::WRITE)
@@ -120,11 +131,17 @@ fn zero_from(frame: &Frame, from: usize) {
 }
 
 /// Takes a page of the space's own, charged.
-fn fresh(space: &AddressSpace, take: impl FnOnce() -> Option<Frame>) -> Result<Frame, FaultError> {
+fn fresh(
+    space: &AddressSpace,
+    own: &mut u64,
+    take: impl FnOnce() -> Option<Frame>,
+) -> Result<Frame, FaultError> {
     space.charge_page()?;
-    take()
+    let frame = take()
         .ok_or(FaultError::NoMemory)
-        .inspect_err(|_| space.uncharge_page())
+        .inspect_err(|_| space.uncharge_page())?;
+    *own = own.saturating_add(1);
+    Ok(frame)
 }
 
 /// Enters a page where there was none.
@@ -146,6 +163,7 @@ fn unshare(
     vma: &Vma,
     page: u64,
     entry: PageEntry,
+    own: &mut u64,
 ) -> Result<Step, FaultError> {
     let old = entry.get();
     let charged = old.0 & CHARGED;
@@ -157,15 +175,24 @@ fn unshare(
     } = &vma.backing
     {
         let skipped = page.saturating_sub(vma.start);
-        pages.mark_dirty(first.saturating_add(skipped / PAGE));
-        return Ok(rewrite(
-            space,
-            page,
-            entry,
-            old.address(),
-            vma.flags,
-            charged,
-        ));
+        let number = first.saturating_add(skipped / PAGE);
+        return Ok(match pages.shared_page(number, Access::Write)? {
+            SharedPage::Ready(frame) => {
+                let step = rewrite(space, page, entry, frame.into_address(), vma.flags, 0);
+                // What the entry held; the same page, or one that was just replaced.
+                drop(Frame::from_address(old.address()));
+                step
+            }
+            // Taken from the cache meanwhile.
+            SharedPage::Missing => Step::Fill {
+                pages: pages.clone(),
+                page: number,
+            },
+            SharedPage::NotOwn => Step::Own {
+                pages: pages.clone(),
+                page: number,
+            },
+        });
     }
     let shared = Frame::from_address(old.address());
     if charged != 0 && shared.is_exclusive() {
@@ -174,7 +201,7 @@ fn unshare(
         return Ok(rewrite(space, page, entry, address, vma.flags, charged));
     }
     let copy = if charged == 0 {
-        fresh(space, || shared.copied(Purpose::User))
+        fresh(space, own, || shared.copied(Purpose::User))
     } else {
         // The charge for the shared page becomes that for the copy.
         shared.copied(Purpose::User).ok_or(FaultError::NoMemory)

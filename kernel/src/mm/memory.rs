@@ -3,12 +3,14 @@
 
 use alloc::vec::Vec;
 
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::arch::Access;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{AllocError, Mutex, Ref, SpinLock};
 use crate::word;
 
 use super::PAGE;
 use super::frame::{Frame, Purpose};
+use super::mappers::Mappers;
 use super::page_map::PageMap;
 use super::reclaim::reclaim;
 
@@ -44,12 +46,28 @@ pub trait PageSource: Send + Sync + core::fmt::Debug {
     fn fill(&self, first: u64, pages: &mut [u8]) -> Result<(), SourceError>;
 }
 
+/// A page for a shared mapping.
+pub(super) enum SharedPage {
+    /// May be mapped for the access.
+    Ready(Frame),
+    /// Has to be read first.
+    Missing,
+    /// Must not be written yet, see [`MemoryPages::own_page`].
+    NotOwn,
+}
+
 /// Pages by number, made or read when they are first asked for.
 #[derive(Debug)]
 pub struct MemoryPages {
-    pages: SpinLock<PageMap>,
-    bytes: AtomicU64,
+    pub(super) pages: SpinLock<PageMap>,
+    pub(super) bytes: AtomicU64,
     source: Option<Ref<dyn PageSource>>,
+    /// Who maps the pages, so that they can be taken back; anonymous pages only.
+    pub(super) mappers: Mappers,
+    /// Serialises cloning, cutting, and giving pages of a clone's their own copy.
+    pub(super) changing: Mutex<()>,
+    /// A clone is being made: no page may become writable.
+    pub(super) frozen: AtomicBool,
     /// Serialises filling, so that a page is not read twice at once.
     filling: Mutex<()>,
     dirty: AtomicU64,
@@ -71,17 +89,25 @@ impl MemoryPages {
             pages: SpinLock::new(PageMap::default()),
             bytes: AtomicU64::new(bytes),
             source,
+            mappers: Mappers::default(),
+            changing: Mutex::new(()),
+            frozen: AtomicBool::new(false),
             filling: Mutex::new(()),
             dirty: AtomicU64::new(0),
         }
     }
 
-    fn purpose(&self) -> Purpose {
+    pub(super) fn purpose(&self) -> Purpose {
         if self.source.is_some() {
             Purpose::Cache
         } else {
             Purpose::User
         }
+    }
+
+    /// Whether the pages are its own, and not those of a file.
+    pub fn is_anonymous(&self) -> bool {
+        self.source.is_none()
     }
 
     /// Size in bytes.
@@ -139,6 +165,36 @@ impl MemoryPages {
         }
         let frame = Frame::zeroed(self.purpose()).ok_or(SourceError::NoMemory)?;
         Ok(Some(pages.insert(page, frame)?.frame.share()))
+    }
+
+    /// The page for a shared mapping, without sleeping; for a store it is marked dirty.
+    ///
+    /// # Errors
+    /// As [`MemoryPages::present_page`].
+    pub(super) fn shared_page(&self, page: u64, access: Access) -> Result<SharedPage, SourceError> {
+        let writes = access == Access::Write;
+        if writes && self.frozen.load(Ordering::SeqCst) {
+            return Ok(SharedPage::NotOwn);
+        }
+        if page >= self.bytes().div_ceil(PAGE) {
+            return Err(SourceError::BeyondEnd);
+        }
+        let mut pages = self.pages.lock();
+        let slot = match pages.get(page) {
+            Some(slot) => slot,
+            None if self.source.is_some() => return Ok(SharedPage::Missing),
+            None => {
+                let frame = Frame::zeroed(self.purpose()).ok_or(SourceError::NoMemory)?;
+                pages.insert(page, frame)?
+            }
+        };
+        if writes && slot.lent {
+            return Ok(SharedPage::NotOwn);
+        }
+        if writes && self.source.is_some() && !core::mem::replace(&mut slot.dirty, true) {
+            self.dirty.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(SharedPage::Ready(slot.frame.share()))
     }
 
     /// The page, read if it is not present. May sleep.

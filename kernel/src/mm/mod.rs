@@ -8,6 +8,7 @@
 //! Invariants: a frame is zeroed before it reaches a program; no mapping is writable
 //! and executable at once; user memory is reached only through [`user`].
 
+mod address_clone;
 mod address_space;
 mod asid;
 mod block_map;
@@ -23,7 +24,10 @@ mod frame_pool;
 mod heap;
 mod kernel_map;
 mod kernel_stack;
+mod layout;
+mod mappers;
 mod memory;
+mod memory_clone;
 mod page_map;
 mod page_table;
 mod reclaim;
@@ -31,6 +35,7 @@ mod user;
 mod vma;
 
 pub use address_space::{AddressSpace, FaultError, MapError, MapRequest};
+pub use asid::{asid_generations, limit_asid_bits};
 pub use frame::{Frame, Purpose};
 pub use frame_pool::{MemoryUse, add_memory, free_frames, memory_use};
 pub use heap::KernelHeap;
@@ -38,6 +43,7 @@ pub use heap::KernelHeap;
 pub use kernel_map::for_each_kernel_mapping;
 pub use kernel_map::{KernelMapError, init_kernel_map, map_device};
 pub use kernel_stack::KernelStack;
+pub use layout::Layout;
 pub use memory::{MemoryPages, PageSource, SourceError};
 pub use reclaim::{reclaim, set_reclaimer};
 pub use user::{CopyError, UserReader, UserWriter, load_user_u32};

@@ -21,6 +21,8 @@ const fn shift(level: u32) -> u32 {
 pub(super) struct Slot {
     pub(super) frame: Frame,
     pub(super) dirty: bool,
+    /// A clone may have the same page: it must not be written.
+    pub(super) lent: bool,
 }
 
 #[derive(Debug)]
@@ -125,6 +127,7 @@ impl PageMap {
             *node.entry(page, 0) = Entry::Page(Slot {
                 frame,
                 dirty: false,
+                lent: false,
             });
             node.used = node.used.saturating_add(1);
             self.pages = self.pages.saturating_add(1);
@@ -156,14 +159,28 @@ impl PageMap {
         }
     }
 
+    /// The first page at or after `from`.
+    pub(super) fn next(&mut self, from: u64) -> Option<(u64, &mut Slot)> {
+        let height = self.height;
+        next_slot(self.root.as_deref_mut()?, height, 0, from, |_| true)
+    }
+
     /// The first page at or after `from` that is dirty.
     pub(super) fn next_dirty(&mut self, from: u64) -> Option<(u64, &mut Slot)> {
         let height = self.height;
-        next_dirty(self.root.as_deref_mut()?, height, 0, from)
+        next_slot(self.root.as_deref_mut()?, height, 0, from, |slot| {
+            slot.dirty
+        })
     }
 }
 
-fn next_dirty(node: &mut Node, level: u32, base: u64, from: u64) -> Option<(u64, &mut Slot)> {
+fn next_slot(
+    node: &mut Node,
+    level: u32,
+    base: u64,
+    from: u64,
+    wanted: fn(&Slot) -> bool,
+) -> Option<(u64, &mut Slot)> {
     for (index, entry) in node.entries.iter_mut().enumerate() {
         let first = base | ((index as u64) << shift(level));
         let last = first | !(u64::MAX << shift(level));
@@ -171,9 +188,9 @@ fn next_dirty(node: &mut Node, level: u32, base: u64, from: u64) -> Option<(u64,
             continue;
         }
         match entry {
-            Entry::Page(slot) if slot.dirty => return Some((first, slot)),
+            Entry::Page(slot) if wanted(slot) => return Some((first, slot)),
             Entry::Node(next) => {
-                if let Some(found) = next_dirty(next, level.saturating_sub(1), first, from) {
+                if let Some(found) = next_slot(next, level.saturating_sub(1), first, from, wanted) {
                     return Some(found);
                 }
             }

@@ -58,6 +58,11 @@ fn entry(table: u64, index: usize) -> &'static AtomicU64 {
     unsafe { &*phys_to_virt(table).cast::<AtomicU64>().add(index) }
 }
 
+fn entries(table: u64) -> &'static [AtomicU64; TABLE_ENTRIES] {
+    // SAFETY: as in `entry`.
+    unsafe { &*phys_to_virt(table).cast() }
+}
+
 fn load(table: u64, index: usize) -> Descriptor {
     Descriptor(entry(table, index).load(Ordering::Relaxed))
 }
@@ -285,21 +290,24 @@ fn for_each_used<B>(
     last: usize,
     mut visit: impl FnMut(usize, &'static AtomicU64) -> ControlFlow<B>,
 ) -> ControlFlow<B> {
+    let range = entries(table).get(first..=last).unwrap_or(&[]);
+    let (groups, rest) = range.as_chunks::<GROUP>();
     let mut at = first;
-    while at <= last {
-        let group_end = at.saturating_add(GROUP - 1);
-        if at.is_multiple_of(GROUP) && group_end <= last {
-            let any = (at..=group_end).fold(0, |any, at| any | load(table, at).0);
-            if any == 0 {
-                at = group_end.saturating_add(1);
-                continue;
+    for group in groups {
+        let any = |any, slot: &AtomicU64| any | slot.load(Ordering::Relaxed);
+        if group.iter().fold(0, any) != 0 {
+            for (at, slot) in (at..).zip(group) {
+                if Descriptor(slot.load(Ordering::Relaxed)).is_valid() {
+                    visit(at, slot)?;
+                }
             }
         }
-        let slot = entry(table, at);
+        at = at.wrapping_add(GROUP);
+    }
+    for (at, slot) in (at..).zip(rest) {
         if Descriptor(slot.load(Ordering::Relaxed)).is_valid() {
             visit(at, slot)?;
         }
-        at = at.saturating_add(1);
     }
     ControlFlow::Continue(())
 }

@@ -28,6 +28,16 @@ pub enum Backing {
     },
 }
 
+impl Backing {
+    /// The Memory that has to know who maps it: one whose pages may change place.
+    pub(super) fn watched(&self) -> Option<&Ref<MemoryPages>> {
+        match self {
+            Backing::Memory { pages, .. } if pages.is_anonymous() => Some(pages),
+            _ => None,
+        }
+    }
+}
+
 /// One mapping.
 #[derive(Clone, Debug)]
 pub(super) struct Vma {
@@ -40,6 +50,30 @@ pub(super) struct Vma {
 }
 
 impl Vma {
+    /// Whether stores go to pages that others see.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.backing, Backing::Memory { private: false, .. })
+    }
+
+    /// The part of the mapping that shows the pages `first..end` of `memory`, as addresses.
+    pub(super) fn shows(&self, memory: &MemoryPages, first: u64, end: u64) -> Option<(u64, u64)> {
+        let Backing::Memory {
+            pages, first: own, ..
+        } = &self.backing
+        else {
+            return None;
+        };
+        if !core::ptr::eq(&**pages, memory) {
+            return None;
+        }
+        let at = |page: u64| {
+            let skipped = page.saturating_sub(*own).saturating_mul(super::PAGE);
+            self.start.saturating_add(skipped).min(self.end)
+        };
+        let (start, end) = (at(first), at(end));
+        (start < end).then_some((start, end))
+    }
+
     /// The part of this mapping from `at` on, with the backing moved along.
     fn tail(&self, at: u64) -> Vma {
         let mut tail = self.clone();
@@ -136,6 +170,31 @@ impl VmaList {
         let first = self.list.partition_point(|vma| vma.end <= start);
         let rest = self.list.get(first..).unwrap_or(&[]);
         rest.iter().take_while(move |vma| vma.start < end)
+    }
+
+    /// Every mapping.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Vma> {
+        self.list.iter()
+    }
+
+    /// Whether any mapping beside those within `start..end` shows `memory`.
+    pub(super) fn maps(&self, memory: &Ref<MemoryPages>, start: u64, end: u64) -> bool {
+        let inside = |vma: &Vma| vma.start >= start && vma.end <= end;
+        let shows = |vma: &Vma| {
+            vma.backing
+                .watched()
+                .is_some_and(|pages| pages.same(memory))
+        };
+        self.list.iter().any(|vma| !inside(vma) && shows(vma))
+    }
+
+    /// The same mappings for another space.
+    pub(super) fn try_clone(&self) -> Result<VmaList, VmaError> {
+        let mut list = Vec::new();
+        list.try_reserve_exact(self.list.len())
+            .map_err(|_| VmaError::NoMemory)?;
+        list.extend(self.list.iter().cloned());
+        Ok(VmaList { list, recent: 0 })
     }
 
     /// Makes `start` and `end` edges of mappings, by splitting those that span them.

@@ -11,8 +11,9 @@ use elf::segment::ProgramHeader;
 
 use crate::arch::PageFlags;
 use crate::fs::vfs::File;
-use crate::limits::{PROGRAM_BASE, PROGRAM_HEADERS_MAX};
+use crate::limits::PROGRAM_HEADERS_MAX;
 use crate::mm::{AddressSpace, Backing, Frame, MapError, MapRequest, PAGE, SourceError};
+use crate::sync::Ref;
 
 /// Why a program was not loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +90,7 @@ impl Head {
 }
 
 /// Maps the program in `file`.
-pub(super) fn load(space: &AddressSpace, file: &File) -> Result<Loaded, LoadError> {
+pub(super) fn load(space: &Ref<AddressSpace>, file: &File) -> Result<Loaded, LoadError> {
     // The size first: a file may shrink meanwhile, but no page beyond it is asked for.
     let size = file.size();
     let page = match file.pages().page(0) {
@@ -98,12 +99,13 @@ pub(super) fn load(space: &AddressSpace, file: &File) -> Result<Loaded, LoadErro
         Err(error) => return Err(LoadError::Read(error.into())),
     };
     let bytes = size.min(PAGE) as usize;
-    read_program(&Head { page, bytes }, size, &mut |segment| {
+    let base = space.layout().program;
+    read_program(&Head { page, bytes }, size, base, &mut |segment| {
         map_segment(space, file, segment)
     })
 }
 
-fn map_segment(space: &AddressSpace, file: &File, segment: Segment) -> Result<(), LoadError> {
+fn map_segment(space: &Ref<AddressSpace>, file: &File, segment: Segment) -> Result<(), LoadError> {
     let backing = Backing::Memory {
         pages: file.pages().clone(),
         first: segment.first_page,
@@ -118,7 +120,7 @@ fn map_segment(space: &AddressSpace, file: &File, segment: Segment) -> Result<()
         most: segment.flags,
         backing,
     };
-    match space.map(request) {
+    match AddressSpace::map(space, request) {
         Ok(_) => Ok(()),
         // Segments that overlap, or lie outside user space.
         Err(MapError::Taken | MapError::Invalid) => Err(LoadError::NotExecutable),
@@ -130,13 +132,14 @@ fn map_segment(space: &AddressSpace, file: &File, segment: Segment) -> Result<()
 fn read_program(
     head: &Head,
     file_bytes: u64,
+    base: u64,
     map: &mut dyn FnMut(Segment) -> Result<(), LoadError>,
 ) -> Result<Loaded, LoadError> {
     let bad = LoadError::NotExecutable;
     let header = head.header().ok_or(bad)?;
     let offset = match header.e_type {
         ET_EXEC => 0,
-        ET_DYN => PROGRAM_BASE,
+        ET_DYN => base,
         _ => return Err(bad),
     };
     let entry = header.e_entry.checked_add(offset).ok_or(bad)?;
@@ -209,6 +212,7 @@ fn segment(program: &ProgramHeader, offset: u64, file_bytes: u64) -> Option<Segm
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::PROGRAM_BASE;
     use crate::mm::Purpose;
     use crate::mm::tests::with_memory;
     use alloc::vec::Vec;
@@ -218,7 +222,8 @@ mod tests {
         page.write(0, head);
         let bytes = head.len();
         let mut segments = Vec::new();
-        let loaded = read_program(&Head { page, bytes }, file_bytes, &mut |segment| {
+        let head = Head { page, bytes };
+        let loaded = read_program(&head, file_bytes, PROGRAM_BASE, &mut |segment| {
             segments.push(segment);
             Ok(())
         });

@@ -3,7 +3,7 @@
 use abi::process::FaultKind;
 
 use crate::arch::{self, Access, FaultCause, UserFault};
-use crate::limits::{USER_STACK_BYTES, USER_STACK_GUARD_BYTES, USER_STACK_TOP};
+use crate::limits::USER_STACK_GUARD_BYTES;
 use crate::mm::FaultError;
 use crate::sched;
 
@@ -65,6 +65,6 @@ pub fn handle_user_fault(fault: &UserFault) {
 }
 
 fn is_stack_guard(address: u64) -> bool {
-    let low = USER_STACK_TOP.saturating_sub(USER_STACK_BYTES);
+    let low = current_process().space().layout().stack_low();
     (low.saturating_sub(USER_STACK_GUARD_BYTES)..low).contains(&address)
 }

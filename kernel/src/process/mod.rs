@@ -6,11 +6,15 @@
 //! handle and returns every page at once; the object lives on for those who ask how it
 //! ended.
 //!
-//! Lock order: a process's thread list, then the scheduler's locks.
+//! A [`Job`] groups processes below limits.
+//!
+//! Lock order: a job's members, a process's thread list, then the scheduler's locks.
 #![forbid(unsafe_code)]
 
 mod elf;
 mod fault;
+mod job;
+mod layout;
 mod memory_object;
 mod object;
 mod registry;
@@ -20,6 +24,8 @@ mod thread_object;
 
 pub use elf::LoadError;
 pub use fault::handle_user_fault;
+pub use job::{Job, JobError};
+pub use layout::use_fixed_addresses;
 pub use memory_object::MemoryObject;
 pub use object::{Exit, Process, current_process, process_of};
 pub use registry::for_each_process;

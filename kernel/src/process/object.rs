@@ -15,7 +15,8 @@ use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Borrowed, Ref, SpinLock};
 use crate::time::{now_ns, ns_of_ticks};
 
-use super::{ThreadObject, registry};
+use super::layout::new_layout;
+use super::{Job, ThreadObject, registry};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +49,9 @@ pub struct Process {
     base: ObjectBase,
     name: [u8; PROCESS_NAME_MAX],
     parent: u64,
-    group: Ref<Account>,
+    job: Ref<Job>,
     account: OpenAccount,
-    space: AddressSpace,
+    space: Ref<AddressSpace>,
     handles: Ref<HandleTable>,
     threads: SpinLock<Threads>,
     /// Ticks and turns of threads that have ended.
@@ -67,31 +68,51 @@ impl core::fmt::Debug for Process {
     }
 }
 
+impl Threads {
+    /// Ticks and turns of the threads of `process`, those that have ended included.
+    fn used(&self, process: &Process) -> (u64, u64) {
+        let ended = (
+            process.ended_ticks.load(Ordering::Relaxed),
+            process.ended_turns.load(Ordering::Relaxed),
+        );
+        self.list.iter().fold(ended, |(ticks, turns), object| {
+            let used = object.thread().used();
+            (
+                ticks.wrapping_add(used.ticks),
+                turns.wrapping_add(used.turns),
+            )
+        })
+    }
+}
+
 impl Process {
-    /// An empty process: no mapping, no handle, no thread. Its account is below `group`.
+    /// An empty process: no mapping, no handle, no thread. Its account is below that of `job`,
+    /// which it has still to enter.
     ///
     /// # Errors
     /// [`MapError::NoMemory`] or [`MapError::LimitReached`].
-    pub fn new(name: &[u8], parent: u64, group: &Ref<Account>) -> Result<Ref<Process>, MapError> {
-        let account = Account::open(group).map_err(|_| MapError::NoMemory)?;
+    pub fn new(name: &[u8], parent: u64, job: &Ref<Job>) -> Result<Ref<Process>, MapError> {
+        let account = Account::open(job.account()).map_err(|_| MapError::NoMemory)?;
         let charge =
             Charge::new(&account, Resource::Processes, 1).map_err(|_| MapError::LimitReached)?;
         let mut short = [0; PROCESS_NAME_MAX];
         for (place, byte) in short.iter_mut().zip(name) {
             *place = *byte;
         }
+        let space = AddressSpace::new(account.clone(), new_layout())?;
+        let space = Ref::new(space).map_err(|_| MapError::NoMemory)?;
         let process = Ref::new(Process {
             base: ObjectBase::new(Signals::empty()),
             name: short,
             parent,
-            space: AddressSpace::new(account.clone())?,
+            space,
             handles: Ref::new(HandleTable::new(random_u64(), account.clone()))
                 .map_err(|_| MapError::NoMemory)?,
             threads: SpinLock::new(Threads::default()),
             ended_ticks: AtomicU64::new(0),
             ended_turns: AtomicU64::new(0),
             start_ns: now_ns(),
-            group: group.clone(),
+            job: job.clone(),
             account,
             _charge: charge,
         });
@@ -131,7 +152,7 @@ impl Process {
     }
 
     /// Its memory.
-    pub fn space(&self) -> &AddressSpace {
+    pub fn space(&self) -> &Ref<AddressSpace> {
         &self.space
     }
 
@@ -145,9 +166,15 @@ impl Process {
         &self.account
     }
 
-    /// The account that its own is below, as are those of its children.
-    pub fn group(&self) -> &Ref<Account> {
-        &self.group
+    /// The job it is in.
+    pub fn job(&self) -> &Ref<Job> {
+        &self.job
+    }
+
+    /// CPU time used up to the last switches of its threads, in ns.
+    pub fn cpu_ns(&self) -> u64 {
+        let (ticks, _) = self.threads.lock().used(self);
+        ns_of_ticks(ticks)
     }
 
     /// Makes a thread of this process; it does not run yet.
@@ -224,17 +251,7 @@ impl Process {
     pub fn info(&self) -> ProcessInfo {
         let (exit, live, ticks, turns) = {
             let threads = self.threads.lock();
-            let ended = (
-                self.ended_ticks.load(Ordering::Relaxed),
-                self.ended_turns.load(Ordering::Relaxed),
-            );
-            let (ticks, turns) = threads.list.iter().fold(ended, |(ticks, turns), object| {
-                let used = object.thread().used();
-                (
-                    ticks.wrapping_add(used.ticks),
-                    turns.wrapping_add(used.turns),
-                )
-            });
+            let (ticks, turns) = threads.used(self);
             (threads.exit, threads.list.len(), ticks, turns)
         };
         let mut info = ProcessInfo {
@@ -249,6 +266,7 @@ impl Process {
             cpu_ns: ns_of_ticks(ticks),
             start_ns: self.start_ns,
             switches: turns,
+            job: self.job.id(),
             name: self.name,
             ..ProcessInfo::default()
         };
@@ -287,11 +305,10 @@ impl Process {
     /// Returns everything the process holds and tells who waits.
     fn finish(&self) {
         self.handles.clear();
-        let all = abi::USER_END.saturating_sub(abi::USER_START);
-        // Fails only where there is no memory to split a mapping, and none is split here.
-        let _ = self.space.unmap(abi::USER_START, all);
+        self.space.clear();
         registry::remove(self.id());
         self.account.close();
+        self.job.leave(self, self.cpu_ns());
         self.base
             .signals()
             .update(Signals::empty(), Signals::TERMINATED);

@@ -6,7 +6,7 @@ use abi::{Error, Rights};
 use crate::account::{Charge, Resource};
 use crate::arch::PageFlags;
 use crate::limits::MAPPING_BYTES_MAX;
-use crate::mm::{Backing, MapRequest, MemoryPages, PAGE};
+use crate::mm::{AddressSpace, Backing, MapRequest, MemoryPages, PAGE};
 use crate::process::MemoryObject;
 use crate::sync::Ref;
 
@@ -78,7 +78,10 @@ pub(super) fn memory_map(
             most,
             backing,
         };
-        Ok(Outcome::value(cx.process.space().map(request)?))
+        Ok(Outcome::value(AddressSpace::map(
+            cx.process.space(),
+            request,
+        )?))
     };
     Outcome::from(map())
 }

@@ -152,14 +152,6 @@ impl Mapping {
         Some(unsafe { core::slice::from_raw_parts(self.start as *const AtomicU8, self.bytes) })
     }
 
-    /// Takes all rights from the lowest page, so that running into it is a fault.
-    pub(crate) fn guard_lowest_page(&mut self) -> Result<()> {
-        self.protect_range(0, abi::PAGE_SIZE, MapFlags::empty())?;
-        // The slices would cover the guard: there are none from now on.
-        self.flags = MapFlags::empty();
-        Ok(())
-    }
-
     fn protect_range(&mut self, offset: usize, bytes: usize, flags: MapFlags) -> Result<()> {
         let start = self
             .start

@@ -1,8 +1,9 @@
 //! Threads: stacks, the start of a thread, its number.
 //!
-//! A thread runs on a mapping of its own whose lowest page is a guard. It cannot
-//! unmap the stack it stands on, so whoever joins it does; the stacks of threads
-//! that nobody joins are collected when the next thread starts.
+//! A thread runs on a mapping of its own; the kernel leaves a page unmapped on both
+//! sides of what it places, and that is the guard. A thread cannot unmap the stack it
+//! stands on. Who joins it keeps a few of them for the next threads; the stacks of
+//! threads that nobody joins are collected when the next thread starts.
 #![allow(unsafe_code, reason = "starts code on another stack")]
 
 use alloc::boxed::Box;
@@ -35,11 +36,33 @@ static NEXT_NUMBER: AtomicU64 = AtomicU64::new(2);
 /// Threads that nobody will join.
 static DETACHED: Mutex<Vec<Thread>> = Mutex::new(Vec::new());
 
+/// Stacks of [`STACK_BYTES`] that no thread runs on.
+static STACKS: Mutex<[Option<Mapping>; 4]> = Mutex::new([const { None }; 4]);
+
+/// A stack that nobody uses.
+fn take_stack(bytes: usize) -> Result<Mapping> {
+    if bytes == STACK_BYTES
+        && let Some(stack) = STACKS.lock().iter_mut().find_map(Option::take)
+    {
+        return Ok(stack);
+    }
+    Mapping::anonymous(bytes, MapFlags::READ | MapFlags::WRITE)
+}
+
+/// Keeps a stack for the next thread, or unmaps it.
+fn give_stack(stack: Mapping) {
+    if stack.len() == STACK_BYTES
+        && let Some(place) = STACKS.lock().iter_mut().find(|place| place.is_none())
+    {
+        *place = Some(stack);
+    }
+}
+
 /// A started thread and the stack it runs on.
 #[derive(Debug)]
 struct Thread {
     handle: OwnedHandle,
-    _stack: Mapping,
+    stack: Mapping,
 }
 
 impl Thread {
@@ -73,7 +96,10 @@ impl JoinHandle {
             return Err(Error::BadState);
         };
         match handle::wait(thread.handle.get(), Signals::TERMINATED, abi::NEVER) {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                give_stack(thread.stack);
+                Ok(())
+            }
             Err(error) => {
                 self.thread = Some(thread);
                 Err(error)
@@ -124,10 +150,8 @@ pub fn spawn(stack_bytes: usize, main: Main) -> Result<JoinHandle> {
     DETACHED.lock().retain(|thread| !thread.has_ended());
     let bytes = stack_bytes
         .checked_next_multiple_of(abi::PAGE_SIZE)
-        .and_then(|bytes| bytes.checked_add(abi::PAGE_SIZE))
         .ok_or(Error::InvalidArgument)?;
-    let mut stack = Mapping::anonymous(bytes, MapFlags::READ | MapFlags::WRITE)?;
-    stack.guard_lowest_page()?;
+    let stack = take_stack(bytes)?;
     let block = place_block(&stack);
     let argument = Box::into_raw(Box::new(main));
     let args = ThreadArgs {
@@ -143,12 +167,13 @@ pub fn spawn(stack_bytes: usize, main: Main) -> Result<JoinHandle> {
         Ok([value, ..]) => Ok(JoinHandle {
             thread: Some(Thread {
                 handle: OwnedHandle::new(Handle(value)),
-                _stack: stack,
+                stack,
             }),
         }),
         Err(error) => {
             // SAFETY: no thread was started, so the box is still ours.
             drop(unsafe { Box::from_raw(argument) });
+            give_stack(stack);
             Err(error)
         }
     }
@@ -159,7 +184,7 @@ fn place_block(stack: &Mapping) -> *mut ThreadBlock {
     let end = stack.address().saturating_add(stack.len());
     let block = end.saturating_sub(size_of::<ThreadBlock>()) as *mut ThreadBlock;
     let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
-    // SAFETY: the mapping is writable above its guard, page-aligned at its end (so the
+    // SAFETY: the mapping is writable, page-aligned at its end (so the
     // block, a multiple of 16 bytes, is aligned), and not in use yet.
     unsafe { block.write(ThreadBlock { number }) };
     block

@@ -1,12 +1,16 @@
 //! The tests of `SelfTest`, by what they are about.
 
 pub mod accounts;
+pub mod bombs;
 pub mod calls;
 mod channels;
+pub mod channels;
 pub mod directories;
 pub mod events;
 pub mod faults;
 pub mod files;
+pub mod heartbeat;
+pub mod jobs;
 pub mod memory;
 pub mod pointers;
 pub mod processes;
@@ -44,6 +48,9 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         channels::CASES,
         processes::CASES,
         accounts::CASES,
+        jobs::CASES,
+        heartbeat::CASES,
+        bombs::CASES,
         programs::CASES,
         faults::CASES,
         pointers::CASES,

@@ -3,7 +3,6 @@
 pub mod accounts;
 pub mod bombs;
 pub mod calls;
-mod channels;
 pub mod channels;
 pub mod directories;
 pub mod events;

@@ -20,14 +20,15 @@ use crate::sync::{Borrowed, Ref, WaitList};
 use crate::time::now_ns;
 
 use super::channel::ChannelEnd;
+use super::desk::{issue_token, token_of};
 use super::port::{Core, Port};
 
 /// Register of a received call's key.
-const KEY: usize = 9;
+pub(super) const KEY: usize = 9;
 /// Register of a call's token.
-const TOKEN: usize = 10;
+pub(super) const TOKEN: usize = 10;
 /// Register of a handle that goes with the words.
-const HANDLE: usize = 7;
+pub(super) const HANDLE: usize = 7;
 
 /// The calls of a port.
 #[derive(Debug, Default)]
@@ -38,7 +39,6 @@ pub(super) struct Calls {
     waiting: WaitList<Thread>,
     /// Callers whose call is received; tag: its token.
     received: WaitList<Thread>,
-    last_token: u64,
     closed: bool,
     /// The last thing served was a call: an event is next.
     events_turn: bool,
@@ -78,14 +78,10 @@ fn pass(from: &Thread, to: &Thread) -> Option<Capability> {
 }
 
 impl Calls {
-    /// The next token, and the server's registers that tell of the call.
-    #[inline]
-    fn announce(last_token: &mut u64, caller: &Thread, server: &Thread, key: u64) {
-        *last_token = last_token.wrapping_add(1).max(1);
-        let [tag, _] = caller.wait_tag();
-        tag.store(*last_token, Ordering::Relaxed);
+    /// Sets the server's registers that tell of a call.
+    fn announce(caller: &Thread, server: &Thread, key: u64) {
         server.frame().set_register(KEY, key);
-        server.frame().set_register(TOKEN, *last_token);
+        server.frame().set_register(TOKEN, issue_token(caller));
     }
 
     /// Takes a thread off whichever list it is in.
@@ -185,7 +181,6 @@ impl Binding {
             servers,
             waiting,
             received,
-            last_token,
             closed,
             ..
         } = &mut state.calls;
@@ -199,7 +194,7 @@ impl Binding {
                 continue;
             }
             *dropped = pass(caller, &server);
-            Calls::announce(last_token, caller, &server, self.key);
+            Calls::announce(caller, &server, self.key);
             received.push(caller);
             return Ok(match server.seize() {
                 Some(server) => Sent::Direct(server),
@@ -210,6 +205,11 @@ impl Binding {
         tag.store(end, Ordering::Relaxed);
         key.store(self.key, Ordering::Relaxed);
         waiting.push(caller);
+        self.core.desk.set_busy();
+        if let Some(server) = self.core.desk.pop_server() {
+            // Made again, its call finds the one in the list.
+            server.end_slotted(None, [0; 3]);
+        }
         Ok(Sent::Waits)
     }
 }
@@ -243,15 +243,15 @@ impl Port {
             let something_ready = state.something_ready();
             let calls = &mut state.calls;
             if token != 0 {
-                let of_token = |thread: &Thread| {
-                    let [tag, _] = thread.wait_tag();
-                    tag.load(Ordering::Relaxed) == token
-                };
-                let Some(caller) = calls.received.take_last(of_token) else {
+                let slotted = self.core().desk.take_caller(token);
+                let in_list = slotted.is_none();
+                let of_token = |thread: &Thread| token_of(thread) == token;
+                let found = slotted.or_else(|| calls.received.take_last(of_token));
+                let Some(caller) = found else {
                     return Served::Failed(Error::NotFound);
                 };
                 // One that is being told to give up does not hear the answer.
-                if caller.claim_open() {
+                if !in_list || caller.claim_open() {
                     dropped = pass(server, &caller);
                     caller.frame().set_register(KEY, 0);
                     caller.frame().set_register(TOKEN, 0);
@@ -269,12 +269,17 @@ impl Port {
                 Some(Served::Event)
             } else if deadline != NEVER && (deadline == NOW || deadline <= now_ns()) {
                 Some(Served::Failed(Error::TimedOut))
+            } else if calls.closed {
+                Some(Served::Failed(Error::PeerClosed))
+            } else if deadline == NEVER && self.wait_in_slot(server, handle) {
+                None
             } else {
                 let target = WaitTarget::List(self.core().waiter());
                 match server.open_wait(target, deadline) {
                     Ok(_) => {
                         server.make_call_again(Syscall::PortReplyWait as u64, handle);
                         calls.servers.push(server);
+                        self.core().desk.set_free();
                         None
                     }
                     Err(error) => Some(Served::Failed(WaitError::into(error))),
@@ -306,7 +311,7 @@ impl Calls {
             let [_, key] = caller.wait_tag();
             let key = key.load(Ordering::Relaxed);
             *dropped = pass(&caller, server);
-            Calls::announce(&mut self.last_token, &caller, server, key);
+            Calls::announce(&caller, server, key);
             self.received.push(&caller);
             return true;
         }

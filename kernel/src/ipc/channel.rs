@@ -16,8 +16,8 @@ use crate::arch;
 use crate::cap::{Capability, KernelObject, ObjectBase, kind_stamp};
 use crate::limits::CHANNEL_QUEUE_MESSAGES_MAX;
 use crate::sched::{Thread, Waiter};
-use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{AllocError, MaskedGuard, Ref, SpinLock, Stamped, WaitList};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{AllocError, Borrowed, MaskedGuard, OnceRef, Ref, SpinLock, Stamped, WaitList};
 
 use super::call::Binding;
 use super::port::Core as PortCore;
@@ -76,9 +76,22 @@ pub(super) struct Side {
     base: ObjectBase,
     inbox: SpinLock<Inbox>,
     closed: AtomicBool,
+    /// The first port that the end was put into, and whether calls go there.
+    port: OnceRef<PortCore>,
+    port_key: AtomicU64,
+    has_route: AtomicBool,
 }
 
 impl Side {
+    /// The port that calls go to, and the end's key there, without the lock.
+    #[inline(always)]
+    pub(super) fn route(&self) -> Option<(Borrowed<'_, PortCore>, u64)> {
+        if !self.has_route.load(Ordering::Acquire) {
+            return None;
+        }
+        Some((self.port.get()?, self.port_key.load(Ordering::Relaxed)))
+    }
+
     /// Locks the inbox; interrupts are masked.
     pub(super) fn lock_inbox(&self) -> MaskedGuard<'_, Inbox> {
         self.inbox.lock_masked()
@@ -117,6 +130,9 @@ impl ChannelEnd {
             base: ObjectBase::new(Signals::WRITABLE),
             inbox: SpinLock::new(Inbox::default()),
             closed: AtomicBool::new(false),
+            port: OnceRef::new(),
+            port_key: AtomicU64::new(0),
+            has_route: AtomicBool::new(false),
         };
         let core = Ref::new(Core {
             sides: [side(), side()],
@@ -255,6 +271,12 @@ impl ChannelEnd {
         };
         let mut inbox = self.own().inbox.lock();
         let before = inbox.binding.replace(binding);
+        let own = self.own();
+        own.has_route.store(false, Ordering::Relaxed);
+        own.port_key.store(key, Ordering::Relaxed);
+        // Calls to any other port than the first go through the lock.
+        let first = own.port.set(core);
+        own.has_route.store(first, Ordering::Release);
         inbox.wake_unbound();
         drop(inbox);
         if let Some(before) = before {
@@ -267,6 +289,9 @@ impl ChannelEnd {
         let mut inbox = self.own().inbox.lock();
         let here = |binding: &mut Binding| binding.core.same(core) && binding.key == key;
         let before = inbox.binding.take_if(here);
+        if before.is_some() {
+            self.own().has_route.store(false, Ordering::Relaxed);
+        }
         drop(inbox);
         if before.is_some() {
             self.refuse_calls(core);
@@ -349,6 +374,7 @@ impl KernelObject for ChannelEnd {
             let mut inbox = own.inbox.lock();
             own.closed.store(true, Ordering::Release);
             inbox.closed = true;
+            own.has_route.store(false, Ordering::Relaxed);
             // Made again, their calls find the end closed.
             inbox.wake_unbound();
             let binding = inbox.binding.take();

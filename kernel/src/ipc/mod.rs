@@ -7,6 +7,7 @@
 
 mod call;
 mod channel;
+mod desk;
 mod event;
 mod futex;
 mod port;

@@ -20,6 +20,7 @@ use crate::sync::{AllocError, Borrowed, Link, Linked, MaskedGuard, Queue, Ref, S
 
 use super::call::Calls;
 use super::channel::ChannelEnd;
+use super::desk::Desk;
 
 /// One object in a port.
 struct Member {
@@ -55,10 +56,17 @@ impl State {
 
 /// What members and waiting threads hold of a port.
 pub(super) struct Core {
+    pub(super) desk: Desk,
     state: SpinLock<State>,
 }
 
 impl Core {
+    /// A number that no other port has.
+    #[inline(always)]
+    pub(super) fn number(&self) -> usize {
+        core::ptr::from_ref(self).addr()
+    }
+
     /// Locks the state; interrupts are masked.
     pub(super) fn lock(&self) -> MaskedGuard<'_, State> {
         self.state.lock_masked()
@@ -70,11 +78,38 @@ impl Core {
     fn wake_one(&self) {
         let woken = {
             let mut state = self.state.lock();
-            let waiting = state.waiting.pop();
-            waiting.or_else(|| state.calls.pop_server())
+            self.next_waiting(&mut state)
         };
-        if let Some(thread) = woken {
-            thread.complete_any(None, [0; 3]);
+        if let Some(woken) = woken {
+            woken.look_again();
+        }
+    }
+
+    /// Takes a thread out that waits for events. The port is busy or has events.
+    fn next_waiting(&self, state: &mut State) -> Option<Woken> {
+        let waiting = state.waiting.pop();
+        waiting
+            .or_else(|| state.calls.pop_server())
+            .map(Woken::Listed)
+            .or_else(|| self.desk.pop_server().map(Woken::Slotted))
+    }
+}
+
+/// A thread that is to look at a port again.
+enum Woken {
+    /// It was in a list; its wait is to be claimed.
+    Listed(Ref<Thread>),
+    /// It was in a slot, and is the holder's to tell.
+    Slotted(Ref<Thread>),
+}
+
+impl Woken {
+    fn look_again(self) {
+        match self {
+            Woken::Listed(thread) => {
+                thread.complete_any(None, [0; 3]);
+            }
+            Woken::Slotted(thread) => thread.end_slotted(None, [0; 3]),
         }
     }
 }
@@ -123,6 +158,7 @@ impl Port {
     /// [`AllocError`] where there is no memory.
     pub fn new() -> Result<Port, AllocError> {
         let core = Ref::new(Core {
+            desk: Desk::default(),
             state: SpinLock::new(State::default()),
         })?;
         Ok(Port {
@@ -276,11 +312,12 @@ impl Member {
                 .filter(|member| member.registration == self.registration);
             let Some(member) = present else { return };
             let _ = state.ready.push(member);
-            let waiting = state.waiting.pop();
-            waiting.or_else(|| state.calls.pop_server())
+            // A server that goes into its slot from now on sees it.
+            self.core.desk.set_busy();
+            self.core.next_waiting(&mut state)
         };
-        if let Some(thread) = woken {
-            thread.complete_any(None, [0; 3]);
+        if let Some(woken) = woken {
+            woken.look_again();
         }
     }
 
@@ -300,6 +337,10 @@ impl Observer for Member {
 }
 
 impl Waiter for Core {
+    fn withdraw(&self, thread: &Thread) -> bool {
+        self.desk.withdraw(thread)
+    }
+
     fn cancel(&self, thread: &Thread) {
         let removed = {
             let mut state = self.state.lock();
@@ -345,6 +386,7 @@ impl KernelObject for Port {
             let Some(thread) = next else { break };
             thread.complete_any(Some(Error::PeerClosed), [0; 3]);
         }
+        self.core.desk.close();
         for member in members {
             member.leave();
         }

@@ -7,13 +7,13 @@ use abi::Error;
 use crate::arch::{self, Access, Context, UserFrame};
 use crate::cap::{Capability, HandleTable};
 use crate::mm::KernelStack;
-use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::epoch;
 use crate::sync::{Link, Linked, Parked, Ref, RefSlot, Runs, SpinLock};
 use crate::time::{HeapSlot, Timed};
 
 use super::cpu;
-use super::wait::WaitTarget;
+use super::wait::{WaitTarget, Waiter};
 
 /// What a thread belongs to: a process, as the scheduler sees it.
 pub trait Owner: Any + Send + Sync {
@@ -71,6 +71,9 @@ pub struct Thread {
     pub(super) target: SpinLock<WaitTarget>,
     /// The scheduler's own reference while the thread is in no queue and on no CPU.
     pub(super) held: RefSlot<Thread>,
+    /// The list whose slots the thread waits in, by its address and as itself.
+    pub(super) desk: AtomicUsize,
+    pub(super) desk_list: SpinLock<Option<Ref<dyn Waiter>>>,
     /// A capability on its way with a call or an answer.
     parcel: SpinLock<Option<Capability>>,
     has_parcel: AtomicBool,
@@ -141,6 +144,8 @@ impl Thread {
             tag: [const { AtomicU64::new(0) }; 2],
             target: SpinLock::new(WaitTarget::None),
             held: RefSlot::new(),
+            desk: AtomicUsize::new(0),
+            desk_list: SpinLock::new(None),
             parcel: SpinLock::new(None),
             has_parcel: AtomicBool::new(false),
             killed: AtomicBool::new(false),
@@ -265,6 +270,12 @@ impl Thread {
 
 impl Runs for Thread {
     const CONTEXT_OFFSET: usize = core::mem::offset_of!(Thread, context);
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        assert!(!self.is_slotted(), "a thread was dropped in a slot");
+    }
 }
 
 impl Linked for Thread {

@@ -17,6 +17,11 @@ use super::timer;
 pub trait Waiter: Send + Sync {
     /// Takes a thread off the list, if it is on it.
     fn cancel(&self, thread: &Thread);
+
+    /// Takes a thread out of a slot, if it is in one.
+    fn withdraw(&self, _thread: &Thread) -> bool {
+        false
+    }
 }
 
 /// Why a frameless wait did not begin.
@@ -65,7 +70,9 @@ mod stage {
     pub const CLAIMED: u64 = 2;
     /// The results are there.
     pub const FINISHED: u64 = 3;
-    pub const MASK: u64 = 3;
+    /// It is in a slot: whoever takes the thread out of it ends the wait.
+    pub const SLOTTED: u64 = 4;
+    pub const MASK: u64 = 7;
 }
 
 /// Bits of a thread's wait options.
@@ -221,6 +228,9 @@ impl Thread {
     /// Ends the frameless wait named by `key`, if it is still open: writes its results,
     /// takes it off its lists and lets the thread run. Returns whether it was open.
     pub fn complete(&self, key: ObserverKey, error: Option<Error>, values: [u64; 3]) -> bool {
+        if key & stage::MASK == stage::SLOTTED {
+            return self.complete_slotted(error, values);
+        }
         if !self.claim(key, stage::CLAIMED) {
             return false;
         }
@@ -244,6 +254,74 @@ impl Thread {
         }
         cpu::make_ready(self, state::WAITING);
         true
+    }
+
+    /// Remembers the list whose slots the thread goes into; `list` makes it.
+    #[inline(always)]
+    pub fn at_desk(&self, desk: usize, list: impl FnOnce() -> Ref<dyn Waiter>) {
+        if self.desk.load(Ordering::Relaxed) != desk {
+            self.change_desk(desk, list());
+        }
+    }
+
+    #[cold]
+    fn change_desk(&self, desk: usize, list: Ref<dyn Waiter>) {
+        let before = self.desk_list.lock_masked().replace(list);
+        self.desk.store(desk, Ordering::Relaxed);
+        drop(before);
+    }
+
+    /// Begins a wait without a deadline in a slot of the thread's desk. The thread is put
+    /// into the slot after this, and then looks whether it [`Thread::is_killed`].
+    #[inline(always)]
+    pub fn open_slotted(&self) {
+        let number = (self.wait.load(Ordering::Relaxed) | stage::MASK).wrapping_add(1);
+        self.options.store(0, Ordering::Relaxed);
+        self.wait.store(number | stage::SLOTTED, Ordering::Relaxed);
+    }
+
+    /// The number of the thread's waits, for tokens.
+    #[inline(always)]
+    pub fn wait_number(&self) -> u64 {
+        self.wait.load(Ordering::Relaxed) / (stage::MASK + 1)
+    }
+
+    /// Whether the thread is in a slot, or was taken out and not yet told.
+    pub(super) fn is_slotted(&self) -> bool {
+        self.wait.load(Ordering::Relaxed) & stage::MASK == stage::SLOTTED
+    }
+
+    /// The thread is out of its slot again, and does not wait.
+    pub fn close_slotted(&self) {
+        let number = self.wait.load(Ordering::Relaxed) & !stage::MASK;
+        self.options.store(0, Ordering::Relaxed);
+        self.wait.store(number | stage::NONE, Ordering::Relaxed);
+    }
+
+    /// Ends the wait of a thread that the caller has taken out of its slot.
+    pub fn end_slotted(&self, error: Option<Error>, values: [u64; 3]) {
+        self.frame()
+            .set_result(error.map_or(0, |error| error as u64), values);
+        if error.is_some() {
+            self.options.store(0, Ordering::Relaxed);
+        }
+        cpu::make_ready(self, state::WAITING);
+    }
+
+    #[cold]
+    fn complete_slotted(&self, error: Option<Error>, values: [u64; 3]) -> bool {
+        let list = self.desk_list.lock().clone();
+        let taken = list.is_some_and(|list| list.withdraw(self));
+        if taken {
+            self.end_slotted(error, values);
+        }
+        taken
+    }
+
+    /// Nothing of its options outlives a slotted wait whose results are written.
+    #[inline(always)]
+    pub fn clear_options(&self) {
+        self.options.store(0, Ordering::Relaxed);
     }
 
     /// Whether a frameless wait is open.
@@ -295,7 +373,7 @@ impl Thread {
 
     /// Whether the results of the wait are written; under the lock of the home queue.
     pub(super) fn wait_is_finished(&self) -> bool {
-        self.wait.load(Ordering::Relaxed) & stage::MASK == stage::FINISHED
+        self.wait.load(Ordering::Relaxed) & stage::FINISHED == stage::FINISHED
     }
 }
 

@@ -3,7 +3,7 @@
 //! Arguments and results are in the caller's frame: `x0` to `x7`, `x9`, `x10`.
 
 use abi::signal::PortEvent;
-use abi::{Error, Handle, Rights, Syscall};
+use abi::{Error, Handle, NEVER, Rights, Syscall};
 
 use crate::arch;
 use crate::cap::Capability;
@@ -97,27 +97,62 @@ fn with_parcel<T: Stamped>(
     error
 }
 
+#[inline(always)]
 pub(super) fn channel_call() {
     let thread = sched::current();
-    let [channel, deadline] = [0, DEADLINE].map(|register| thread.frame().register(register));
+    let [channel, handle, deadline] =
+        [0, HANDLE, DEADLINE].map(|register| thread.frame().register(register));
     let rights = Rights::READ.union(Rights::WRITE);
-    let call = |end: &ChannelEnd| Some(end.call(&thread, deadline));
-    if let Some(error) = with_parcel(&thread, channel, rights, call) {
-        fail(&thread, error);
+    if handle == 0
+        && deadline == NEVER
+        && let Ok(table) = thread.handles()
+    {
+        Masked::with(|masked| {
+            if let Ok(end) = Short::new(masked).borrow::<ChannelEnd>(table, channel, rights) {
+                end.call_at_once(&thread);
+            }
+        });
+    }
+    call_through_lists(&thread, channel, rights, deadline);
+}
+
+#[cold]
+fn call_through_lists(thread: &Borrowed<'_, Thread>, channel: u64, rights: Rights, deadline: u64) {
+    let call = |end: &ChannelEnd| Some(end.call(thread, deadline));
+    if let Some(error) = with_parcel(thread, channel, rights, call) {
+        fail(thread, error);
     }
 }
 
+#[inline(always)]
 pub(super) fn port_reply_wait() {
     let thread = sched::current();
-    let [handle, deadline, token] =
-        [0, DEADLINE, TOKEN].map(|register| thread.frame().register(register));
-    let serve = |port: &Port| match port.reply_wait(&thread, handle, token, deadline) {
+    let [port, handle, deadline, token] =
+        [0, HANDLE, DEADLINE, TOKEN].map(|register| thread.frame().register(register));
+    if token != 0
+        && handle == 0
+        && deadline == NEVER
+        && let Ok(table) = thread.handles()
+    {
+        Masked::with(|masked| {
+            if let Ok(object) = Short::new(masked).borrow::<Port>(table, port, Rights::READ) {
+                object.reply_wait_at_once(&thread, port, token);
+            }
+        });
+    }
+    reply_wait_through_lists(&thread, port, deadline);
+}
+
+#[cold]
+fn reply_wait_through_lists(thread: &Borrowed<'_, Thread>, handle: u64, deadline: u64) {
+    let token = thread.frame().register(TOKEN);
+    let serve = |port: &Port| match port.reply_wait(thread, handle, token, deadline) {
         Served::Call => None,
-        Served::Event => tell_event(port, &thread),
+        Served::Event => tell_event(port, thread),
         Served::Failed(error) => Some(error),
     };
-    if let Some(error) = with_parcel(&thread, handle, Rights::READ, serve) {
-        fail(&thread, error);
+    if let Some(error) = with_parcel(thread, handle, Rights::READ, serve) {
+        fail(thread, error);
     }
 }
 

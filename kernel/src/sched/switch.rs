@@ -100,6 +100,12 @@ fn depart(previous: &Thread, how: Departure) -> Option<Borrowed<'static, Thread>
 /// What has to be right before a thread goes on.
 fn prepare(next: &Thread) {
     next.apply_restart();
+    prepare_seized(next);
+}
+
+/// As [`prepare`], for a thread whose call is not made again.
+#[inline(always)]
+fn prepare_seized(next: &Thread) {
     if next.is_killed() {
         arch::raise_pending(PENDING_ATTENTION);
     }
@@ -129,13 +135,14 @@ fn leave(previous: &Thread, how: Departure) -> ! {
 
 /// Goes from the running thread, whose wait is open, straight to one that was seized. No
 /// run queue is touched, and `next` uses up the slice.
-#[inline]
+#[inline(always)]
 pub fn switch_to(next: Ref<Thread>) -> ! {
     let previous = current();
     next.set_home(arch::cpu_id());
     next.context.set_on_cpu();
     if let Some(token) = CURRENT.replace(Some(next)) {
-        previous.held.put(token);
+        // A running thread is not held.
+        previous.held.fill(token);
     }
     previous.state.store(state::WAITING, Ordering::Relaxed);
     fence(Ordering::SeqCst);
@@ -144,7 +151,7 @@ pub fn switch_to(next: Ref<Thread>) -> ! {
         make_ready(&previous, state::WAITING);
     }
     let next = current();
-    prepare(&next);
+    prepare_seized(&next);
     arch::leave(&previous.context, &next.context)
 }
 

@@ -346,7 +346,7 @@ impl Thread {
     /// Takes a thread, whose wait the caller has claimed and whose results are written, for
     /// this CPU: it goes to [`super::switch_to`] or [`super::enqueue`]. A thread that is
     /// still leaving a CPU cannot be taken and is made ready there.
-    #[inline]
+    #[inline(always)]
     pub fn seize(&self) -> Option<Ref<Thread>> {
         let left =
             !self.context.is_on_cpu() && self.state.load(Ordering::Acquire) == state::WAITING;

@@ -29,7 +29,7 @@ static CPUS_SEEN: AtomicUsize = AtomicUsize::new(0);
 pub const NO_DOMAIN: u64 = 0;
 
 /// Says which domain this CPU's thread reads from now on. Interrupts are masked.
-#[inline]
+#[inline(always)]
 pub fn enter_domain(domain: u64) {
     let me = cpu_id();
     let Some(Word(place)) = DOMAINS.get(me) else {

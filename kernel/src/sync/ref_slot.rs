@@ -34,6 +34,15 @@ impl<T> RefSlot<T> {
         self.exchange(null_mut())
     }
 
+    /// As [`RefSlot::put`] into a slot that the caller knows to be empty, and that nobody
+    /// else touches at the same time.
+    #[inline(always)]
+    pub fn fill(&self, value: Ref<T>) {
+        debug_assert!(self.place.load(Ordering::Relaxed).is_null());
+        self.place
+            .store(value.into_raw().as_ptr(), Ordering::Release);
+    }
+
     #[inline]
     fn exchange(&self, new: *mut T) -> Option<Ref<T>> {
         let old = self.place.swap(new, Ordering::AcqRel);

@@ -103,8 +103,10 @@ pub(super) fn channel_call() {
     let [channel, handle, deadline] =
         [0, HANDLE, DEADLINE].map(|register| thread.frame().register(register));
     let rights = Rights::READ.union(Rights::WRITE);
+    // A call that is made again may have taken its handle along already.
     if handle == 0
         && deadline == NEVER
+        && !thread.has_parcel()
         && let Ok(table) = thread.handles()
     {
         Masked::with(|masked| {

@@ -2,7 +2,7 @@
 
 use abi::startup::Tag;
 use abi::{Error, Handle, NEVER, Rights, Signals};
-use rt::call::{Message, Received, call, reply_wait};
+use rt::call::{Message, Received, call, reply_wait, serve_words};
 use rt::{OwnedHandle, port};
 use viper::process::{Child, Command, Grant};
 use viper::{Failure, Outcome, Rc, env};
@@ -63,15 +63,14 @@ fn with_server(
 /// A call without words that matter, and its answer.
 pub fn call_words_0(clock: &Clock) -> Result<Cost, Failure> {
     with_server(clock, |channel| {
-        call(channel, Message::default(), NEVER).map(|_| ())
+        rt::call::call_words(channel, [0; 6]).map(|_| ())
     })
 }
 
 /// Six words there and back.
 pub fn call_words_6(clock: &Clock) -> Result<Cost, Failure> {
     with_server(clock, |channel| {
-        let answer = call(channel, Message::words([1, 2, 3, 4, 5, 6]), NEVER)?;
-        match answer.words {
+        match rt::call::call_words(channel, [1, 2, 3, 4, 5, 6])? {
             [1, 2, 3, 4, 5, 6] => Ok(()),
             _ => Err(Error::BadState),
         }
@@ -133,7 +132,11 @@ pub fn serve_calls() -> Outcome {
     port::add(port.get(), channel.get(), Signals::PEER_CLOSED, KEY)?;
     let mut answer = None;
     loop {
-        match reply_wait(port.get(), answer.take(), NEVER)? {
+        let received = match answer.take() {
+            None => serve_words(port.get(), |_, words| words)?,
+            answer => reply_wait(port.get(), answer, NEVER)?,
+        };
+        match received {
             Received::Call { token, message, .. } => answer = Some((token, message)),
             Received::Event { .. } => return Ok(Rc::OK),
         }

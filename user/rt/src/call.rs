@@ -61,6 +61,24 @@ fn owned(handle: u64) -> Option<OwnedHandle> {
     (handle != 0).then(|| OwnedHandle::new(Handle(handle)))
 }
 
+fn received(found: svc::Call) -> Received {
+    let [first, ..] = found.words;
+    match found.tenth {
+        0 => Received::Event {
+            key: found.ninth,
+            signals: Signals::from_bits_truncate(u32::try_from(first).unwrap_or(0)),
+        },
+        token => Received::Call {
+            key: found.ninth,
+            token,
+            message: Message {
+                words: found.words,
+                handle: owned(found.handle),
+            },
+        },
+    }
+}
+
 /// Calls through `channel` and waits for the answer. The handle of `message` is gone if
 /// the call was sent; it stays, and is closed, where nothing was sent.
 ///
@@ -120,19 +138,67 @@ pub fn reply_wait(port: Handle, answer: Option<(u64, Message)>, deadline: u64) -
     if found.first != 0 {
         return Err(Error::TimedOut);
     }
-    let [first, ..] = found.words;
-    match found.tenth {
-        0 => Ok(Received::Event {
-            key: found.ninth,
-            signals: Signals::from_bits_truncate(u32::try_from(first).unwrap_or(0)),
-        }),
-        token => Ok(Received::Call {
-            key: found.ninth,
-            token,
-            message: Message {
-                words: found.words,
-                handle: owned(found.handle),
+    Ok(received(found))
+}
+
+/// As [`call`] without a deadline and a handle, for the shortest way there is.
+///
+/// # Errors
+///
+/// As for [`call`].
+#[inline(always)]
+pub fn call_words(channel: Handle, words: [u64; 6]) -> Result<[u64; 6]> {
+    let answer = svc::call_in_registers(
+        Syscall::ChannelCall as u64,
+        svc::Call {
+            first: channel.0,
+            words,
+            handle: 0,
+            ninth: abi::NEVER,
+            tenth: 0,
+        },
+    );
+    if answer.first != 0 {
+        return Err(error_of(answer.first));
+    }
+    // Asked for words: a handle that comes all the same is closed.
+    if answer.handle != 0 {
+        drop(owned(answer.handle));
+    }
+    Ok(answer.words)
+}
+
+/// Answers with words and waits for the next call, as long as it is one of words alone:
+/// `serve` turns words into their answer. Returns what else comes, which is an event or a
+/// call with a handle.
+///
+/// # Errors
+///
+/// As for [`reply_wait`].
+#[inline]
+pub fn serve_words(
+    port: Handle,
+    mut serve: impl FnMut(u64, [u64; 6]) -> [u64; 6],
+) -> Result<Received> {
+    let mut answer = None;
+    loop {
+        let (token, words) = answer.unwrap_or_default();
+        let found = svc::call_in_registers(
+            Syscall::PortReplyWait as u64,
+            svc::Call {
+                first: port.0,
+                words,
+                handle: 0,
+                ninth: abi::NEVER,
+                tenth: token,
             },
-        }),
+        );
+        match (found.first, found.tenth, found.handle) {
+            (0, 1.., 0) => answer = Some((found.tenth, serve(found.ninth, found.words))),
+            (0, ..) => return Ok(received(found)),
+            // The caller has given up: there is nobody to answer.
+            (error, ..) if error == Error::NotFound as u64 => answer = None,
+            (error, ..) => return Err(error_of(error)),
+        }
     }
 }

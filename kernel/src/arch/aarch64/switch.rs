@@ -23,6 +23,7 @@ pub fn switch(previous: &Context, next: &Context) {
 }
 
 /// Goes on with `next`; `previous`, which was running, keeps no frames.
+#[inline(always)]
 pub fn leave(previous: &Context, next: &Context) -> ! {
     // SAFETY: as in `switch`; what is left on the stack owns nothing.
     unsafe { context_leave(previous, next) }

@@ -24,6 +24,10 @@ pub const CASES: &[Case] = &[
         run: with_handle,
     },
     Case {
+        name: "calls::a_handle_waits_for_the_server_too",
+        run: handle_before_serving,
+    },
+    Case {
         name: "calls::a_token_is_used_once",
         run: token_once,
     },
@@ -155,6 +159,39 @@ fn with_handle() -> Verdict {
     ));
     drop(near);
     need!(server.join());
+    Ok(())
+}
+
+fn handle_before_serving() -> Verdict {
+    let (near, far) = need!(rt::channel::create());
+    let client = {
+        let near = near.get();
+        need!(thread::spawn(
+            thread::STACK_BYTES,
+            Box::new(move || {
+                let message = Message {
+                    words: [5; 6],
+                    handle: rt::event::create().ok(),
+                };
+                let answer = call(near, message, NEVER);
+                if !answer.is_ok_and(|answer| answer.handle.is_some()) {
+                    rt::process::exit(99);
+                }
+            })
+        ))
+    };
+    need!(pause());
+    let port = need!(port::create());
+    need!(port::add(port.get(), far.get(), Signals::PEER_CLOSED, KEY));
+    let Received::Call { token, message, .. } = need!(reply_wait(port.get(), None, NEVER)) else {
+        return Err("no call".into());
+    };
+    check!(message.handle.is_some());
+    check_eq!(
+        reply_wait(port.get(), Some((token, message)), NOW).map(|_| ()),
+        Err(Error::TimedOut)
+    );
+    need!(client.join());
     Ok(())
 }
 

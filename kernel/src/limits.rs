@@ -27,6 +27,8 @@ pub const HANDLES_PER_PROCESS_MAX: usize = 65_536;
 pub const MAPPINGS_MAX: usize = 4_096;
 /// Most bytes one mapping or Memory can have.
 pub const MAPPING_BYTES_MAX: u64 = 1 << 40;
+/// Most pages one advice has read.
+pub const ADVISED_PAGES_MAX: u64 = 1024;
 /// Where mappings are placed when the caller does not say, first address.
 pub const MEMORY_MAP_START: u64 = 0x10_0000_0000;
 /// The same, first address beyond.

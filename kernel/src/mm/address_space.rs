@@ -116,7 +116,7 @@ impl From<SourceError> for FaultError {
 }
 
 /// Whether `start..start + bytes` are whole pages of user space.
-fn user_range(start: u64, bytes: u64) -> Option<u64> {
+pub(super) fn user_range(start: u64, bytes: u64) -> Option<u64> {
     let end = start.checked_add(bytes)?;
     let whole = start.is_multiple_of(PAGE) && bytes.is_multiple_of(PAGE) && bytes != 0;
     (whole && start >= abi::USER_START && end <= abi::USER_END).then_some(end)

@@ -9,7 +9,9 @@
 //! Lock order: a process's thread list, then the scheduler's locks.
 #![forbid(unsafe_code)]
 
+mod clone;
 mod elf;
+mod exec;
 mod fault;
 mod layout;
 mod memory_object;
@@ -19,10 +21,12 @@ mod spawn;
 mod startup;
 mod thread_object;
 
+pub use clone::clone_process;
 pub use elf::LoadError;
+pub use exec::{ExecRequest, exec};
 pub use fault::handle_user_fault;
 pub use layout::use_fixed_addresses;
-pub use memory_object::MemoryObject;
+pub use memory_object::{MemoryObject, ResizeError};
 pub use object::{Exit, Process, current_process, process_of};
 pub use registry::for_each_process;
 pub use spawn::{GivenHandle, SpawnError, SpawnRequest, spawn};

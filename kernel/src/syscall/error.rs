@@ -6,7 +6,7 @@ use crate::account::LimitReached;
 use crate::cap::{LookupError, TableError};
 use crate::ipc::PortError;
 use crate::mm::MapError;
-use crate::process::{LoadError, SpawnError};
+use crate::process::{LoadError, ResizeError, SpawnError};
 
 impl From<LookupError> for Error {
     fn from(error: LookupError) -> Self {
@@ -55,6 +55,15 @@ impl From<SpawnError> for Error {
             SpawnError::Load(LoadError::Map(error)) => error.into(),
             SpawnError::NoMemory => Error::NoMemory,
             SpawnError::LimitReached => Error::LimitReached,
+        }
+    }
+}
+
+impl From<ResizeError> for Error {
+    fn from(error: ResizeError) -> Self {
+        match error {
+            ResizeError::NotAnonymous => Error::NotSupported,
+            ResizeError::LimitReached => Error::LimitReached,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod channels;
+pub mod clones;
 pub mod directories;
 pub mod events;
 pub mod faults;
@@ -42,6 +43,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         channels::CASES,
         processes::CASES,
         accounts::CASES,
+        clones::CASES,
         programs::CASES,
         faults::CASES,
         pointers::CASES,

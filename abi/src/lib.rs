@@ -14,6 +14,7 @@
 pub mod error;
 pub mod fs;
 pub mod handle;
+pub mod job;
 pub mod memory;
 pub mod process;
 pub mod rights;

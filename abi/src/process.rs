@@ -40,9 +40,11 @@ pub struct SpawnArgs {
     pub handle_count: u64,
     /// Must be zero.
     pub flags: u64,
+    /// The job it is started in; needs `CREATE`. 0: the caller's.
+    pub job: Handle,
 }
 
-const _: () = assert!(size_of::<SpawnArgs>() == 64);
+const _: () = assert!(size_of::<SpawnArgs>() == 72);
 
 /// One handle given to a new process. The giver keeps its own (a copy is
 /// given, which needs `DUPLICATE` and `TRANSFER`) unless `moved` is 1.
@@ -172,11 +174,13 @@ pub struct ProcessInfo {
     pub start_ns: u64,
     /// Times a thread of it got a CPU.
     pub switches: u64,
+    /// Number of its job.
+    pub job: u64,
     /// Name, padded with zeros.
     pub name: [u8; PROCESS_NAME_MAX],
 }
 
-const _: () = assert!(size_of::<ProcessInfo>() == 136);
+const _: () = assert!(size_of::<ProcessInfo>() == 144);
 
 /// Arguments of `thread_create`, by address.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]

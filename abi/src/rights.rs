@@ -28,7 +28,7 @@ bitflags::bitflags! {
         const LIST = 1 << 10;
         /// Open what a directory names.
         const LOOKUP = 1 << 11;
-        /// Make new names in a directory.
+        /// Make new names in a directory, or start processes and make jobs in a job.
         const CREATE = 1 << 12;
         /// Remove or rename names in a directory.
         const REMOVE = 1 << 13;

@@ -90,6 +90,8 @@ pub enum Tag {
     System = 14,
     /// The random number generator.
     Entropy = 15,
+    /// The job of all processes; given to the first process only.
+    Job = 16,
     /// First of the tags that programs agree on among themselves.
     User = 0x1000,
 }

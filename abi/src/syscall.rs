@@ -78,8 +78,8 @@ macro_rules! for_each_syscall {
 
             #[doc = "Starts a program in a new process; see SpawnArgs."]
             6 ProcessSpawn process_spawn (args: In) -> (process)
-                rights "file: EXECUTE and READ; each copied handle: DUPLICATE and TRANSFER; each moved handle: TRANSFER"
-                errors [Fault, InvalidArgument, NotExecutable, NoMemory, LimitReached, Io, Corrupt];
+                rights "file: EXECUTE and READ; job: CREATE; each copied handle: DUPLICATE and TRANSFER; each moved handle: TRANSFER"
+                errors [Fault, InvalidArgument, NotExecutable, BadState, NoMemory, LimitReached, Io, Corrupt];
             #[doc = "Ends the calling process with a return code; does not return."]
             7 ProcessExit process_exit (code: Value) -> () rights "" errors [];
             #[doc = "Ends a process; its return code becomes the given one."]
@@ -227,7 +227,7 @@ macro_rules! for_each_syscall {
 
             #[doc = "Writes a line to the kernel log; control characters are escaped."]
             51 LogWrite log_write (log: Handle, text: In, length: Length) -> ()
-                rights "log: WRITE" errors [Fault, InvalidArgument];
+                rights "log: WRITE" errors [Fault, InvalidArgument, LimitReached];
             #[doc = "Reads the kernel log from a position on; returns bytes and the position to go on from."]
             52 LogRead log_read (log: Handle, position: Value, buffer: Out, length: Length) -> (length, position)
                 rights "log: READ" errors [Fault];
@@ -242,21 +242,34 @@ macro_rules! for_each_syscall {
             55 EntropyRead entropy_read (entropy: Handle, buffer: Out, length: Length) -> ()
                 rights "entropy: READ" errors [Fault, InvalidArgument, NotSeeded];
 
+            #[doc = "Makes a job below another, or with handle 0 below the caller's own, without limits of its own."]
+            56 JobCreate job_create (job: Handle) -> (child)
+                rights "job: CREATE" errors [BadState, NoMemory, LimitReached];
+            #[doc = "Sets the limit of a JobResource; what is used beyond it already stays."]
+            57 JobSetLimit job_set_limit (job: Handle, resource: Value, limit: Value) -> ()
+                rights "job: MANAGE" errors [InvalidArgument];
+            #[doc = "Writes one JobInfo."]
+            58 JobInfo job_info (job: Handle, info: Out) -> ()
+                rights "job: INSPECT" errors [Fault];
+            #[doc = "Ends every process in a job and below, whose return codes become the given one; nothing can be started there any more. TERMINATED is raised when the last has ended."]
+            59 JobKill job_kill (job: Handle, code: Value) -> ()
+                rights "job: MANAGE" errors [];
+
             #[doc = "Makes a copy of the calling process with only the calling thread: the same memory, copied as either side writes, and the same handles, those with DUPLICATE under the same numbers. Returns twice: to the caller the copy's process; to the copy 0, a handle to its own process and one to its own thread."]
-            56 ProcessClone process_clone () -> (process, own_process, own_thread)
-                rights "" errors [NoMemory, LimitReached];
+            60 ProcessClone process_clone () -> (process, own_process, own_thread)
+                rights "" errors [BadState, NoMemory, LimitReached];
             #[doc = "Runs another program in the calling process, whose memory and handles go, but for those named; see SpawnArgs. Returns only where it fails; where it fails after the old program is gone, the process ends."]
-            57 ProcessExec process_exec (args: In) -> ()
+            61 ProcessExec process_exec (args: In) -> ()
                 rights "file: EXECUTE and READ; each handle: none"
                 errors [Fault, InvalidArgument, NotExecutable, BadState, NoMemory, LimitReached, Io, Corrupt];
             #[doc = "Makes a Memory with the same contents; pages are copied as either side writes."]
-            58 MemoryClone memory_clone (memory: Handle) -> (clone)
+            62 MemoryClone memory_clone (memory: Handle) -> (clone)
                 rights "memory: READ" errors [NotSupported, NoMemory, LimitReached];
             #[doc = "Changes the size of a Memory. What is cut off is gone from every mapping, what is added is zero."]
-            59 MemoryResize memory_resize (memory: Handle, bytes: Value) -> ()
+            63 MemoryResize memory_resize (memory: Handle, bytes: Value) -> ()
                 rights "memory: WRITE and MAP" errors [InvalidArgument, NotSupported, LimitReached];
             #[doc = "Says how a range of the caller's memory will be used: 0, it will be touched soon; 1, its private contents are no longer needed and read as at first."]
-            60 MemoryAdvise memory_advise (address: Value, bytes: Value, advice: Value) -> ()
+            64 MemoryAdvise memory_advise (address: Value, bytes: Value, advice: Value) -> ()
                 rights "" errors [InvalidArgument, NotFound];
         }
     };

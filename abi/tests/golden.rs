@@ -47,7 +47,9 @@ fn describe() -> String {
     for (name, signal) in Signals::all().iter_names() {
         writeln!(out, "signal {:#x} {name}", signal.bits()).unwrap();
     }
-    use abi::{fs::*, handle::*, process::*, signal::*, startup::*, system::*, terminal::*};
+    use abi::{
+        fs::*, handle::*, job::*, process::*, signal::*, startup::*, system::*, terminal::*,
+    };
     layout!(
         out,
         HandleInfo {
@@ -75,7 +77,20 @@ fn describe() -> String {
             blob_len,
             handles,
             handle_count,
-            flags
+            flags,
+            job
+        }
+    );
+    layout!(
+        out,
+        JobInfo {
+            id,
+            parent,
+            running,
+            killed,
+            used,
+            limits,
+            refusals
         }
     );
     layout!(
@@ -110,9 +125,12 @@ fn describe() -> String {
             fault_pc,
             handles,
             pages,
+            tables,
+            kernel_bytes,
             cpu_ns,
             start_ns,
             switches,
+            job,
             name,
         }
     );

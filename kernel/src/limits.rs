@@ -63,6 +63,8 @@ pub const PROGRAM_HEADERS_MAX: usize = 32;
 pub const LOG_BYTES: usize = 64 * 1024;
 /// Most bytes of one line written to the kernel log by a program.
 pub const LOG_LINE_BYTES_MAX: usize = 1024;
+/// Bytes that a line of a program counts for beside its text.
+pub const LOG_LINE_EXTRA_BYTES: u64 = 64;
 /// Bytes of terminal input that wait to be read.
 pub const TERMINAL_INPUT_BYTES: usize = 4096;
 /// Bytes of terminal output that wait for the device.

@@ -24,7 +24,9 @@ use crate::word;
 use super::{Capability, KernelObject};
 
 const CHUNK_SLOTS: usize = 64;
-const CHUNK_BYTES: u64 = size_of::<[Slot; CHUNK_SLOTS]>() as u64;
+/// Bytes charged for a chunk: the slots, and their places in the index, whose chunks double
+/// and can be half empty.
+const CHUNK_BYTES: u64 = size_of::<[Slot; CHUNK_SLOTS]>() as u64 + 2 * 16 * CHUNK_SLOTS as u64;
 const NO_SLOT: u32 = u32::MAX;
 
 #[derive(Debug)]
@@ -260,24 +262,34 @@ impl HandleTable {
 
     /// Closes every handle but these.
     pub fn retain(&self, kept: &[Handle]) {
-        let end = {
-            let slots = self.slots.lock();
-            slots.chunks.len().saturating_mul(CHUNK_SLOTS)
-        };
-        for index in 0..u32::try_from(end).unwrap_or(NO_SLOT) {
-            let handle = {
-                let mut slots = self.slots.lock();
-                let slot = slots.slot(index).filter(|slot| slot.capability.is_some());
-                slot.map(|slot| (u64::from(slot.generation) << 32) | u64::from(index))
-            };
-            let Some(handle) = handle.map(|value| Handle(value ^ self.salt)) else {
-                continue;
-            };
+        // One at a time, outside the lock: closing may run an object's last-handle work.
+        let mut from = 0;
+        while let Some((index, handle)) = self.next_used(from) {
             if !kept.contains(&handle) {
                 // Gone meanwhile is closed, too.
                 drop(self.remove(handle));
             }
+            from = index.saturating_add(1);
         }
+    }
+
+    /// The first slot from `from` on that is not empty.
+    fn next_used(&self, from: u32) -> Option<(u32, Handle)> {
+        let slots = self.slots.lock();
+        if slots.used == 0 {
+            return None;
+        }
+        let first = from as usize;
+        let chunks = slots.chunks.iter().skip(first / CHUNK_SLOTS);
+        let mut all = chunks
+            .flat_map(|chunk| chunk.iter())
+            .skip(first % CHUNK_SLOTS);
+        let index = (from..).zip(&mut all);
+        let mut used = index.filter(|(_, slot)| slot.capability.is_some());
+        used.next().map(|(index, slot)| {
+            let value = (u64::from(slot.generation) << 32) | u64::from(index);
+            (index, Handle(value ^ self.salt))
+        })
     }
 
     /// What a CPU enters while it runs a thread that reads this table without its lock.
@@ -544,22 +556,7 @@ impl HandleTable {
 
     /// Closes every handle.
     pub fn clear(&self) {
-        // One at a time, outside the lock: closing may run an object's last-handle work.
-        let mut index = 0;
-        loop {
-            let handle = {
-                let mut slots = self.slots.lock();
-                let Some(slot) = slots.slot(index) else {
-                    return;
-                };
-                let generation = slot.generation;
-                let value = (u64::from(generation) << 32) | u64::from(index);
-                Handle(value ^ self.salt)
-            };
-            // Fails for a slot that is empty.
-            drop(self.remove(handle));
-            index = index.saturating_add(1);
-        }
+        self.retain(&[]);
     }
 }
 

@@ -57,6 +57,11 @@ impl ObjectBase {
         self.handles.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether there is a handle to it, in a table or in a message.
+    pub fn has_handles(&self) -> bool {
+        self.handles.load(Ordering::Acquire) > 0
+    }
+
     /// Returns whether that was the last handle.
     pub(super) fn remove_handle(&self) -> bool {
         self.handles.fetch_sub(1, Ordering::AcqRel) == 1

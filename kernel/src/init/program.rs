@@ -14,9 +14,9 @@ use crate::console::terminal::Terminal;
 use crate::fs::vfs::{Directory, OpenedNode};
 use crate::limits::{KERNEL_BYTES_SHARE, KERNEL_STACK_BYTES, PROCESSES_MAX, THREAD_STACKS_SHARE};
 use crate::mm;
-use crate::process::{GivenHandle, Process, SpawnRequest, spawn, write_blob_entry};
+use crate::process::{GivenHandle, Job, Process, SpawnRequest, spawn, write_blob_entry};
 use crate::sync::Ref;
-use crate::syscall::{SystemObject, SystemRole};
+use crate::syscall::{JOB_RIGHTS, SystemObject, SystemRole};
 
 /// Path of the first program below the root of the system's volume.
 const PROGRAM: &str = "System/Init";
@@ -76,7 +76,9 @@ pub(super) fn start(
     };
     let account = Account::root().map_err(|_| String::from("no memory"))?;
     set_limits(&account);
+    let job = Job::root(account).map_err(|_| String::from("no memory"))?;
     let mut given = Given(Vec::new());
+    given.give(job.clone(), JOB_RIGHTS, Tag::Job)?;
     for tag in [Tag::Stdin, Tag::Stdout, Tag::Stderr, Tag::Terminal] {
         given.give(terminal.clone(), TERMINAL_RIGHTS, tag)?;
     }
@@ -96,7 +98,7 @@ pub(super) fn start(
         file: &file,
         name: b"Init",
         parent: 0,
-        group: account,
+        job,
         blob: &blob,
         handles: given.0,
     })

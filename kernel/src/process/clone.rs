@@ -46,6 +46,7 @@ fn start(copy: &Ref<Process>) -> Result<(), SpawnError> {
     frame.set_register(2, process.handle.0);
     frame.set_register(3, own.handle.0);
     registry::add(copy.clone()).map_err(|_| SpawnError::NoMemory)?;
+    copy.job().enter(copy.clone())?;
     thread.thread().start();
     Ok(())
 }

@@ -6,13 +6,16 @@
 //! handle and returns every page at once; the object lives on for those who ask how it
 //! ended.
 //!
-//! Lock order: a process's thread list, then the scheduler's locks.
+//! A [`Job`] groups processes below limits.
+//!
+//! Lock order: a job's members, a process's thread list, then the scheduler's locks.
 #![forbid(unsafe_code)]
 
 mod clone;
 mod elf;
 mod exec;
 mod fault;
+mod job;
 mod layout;
 mod memory_object;
 mod object;
@@ -25,6 +28,7 @@ pub use clone::clone_process;
 pub use elf::LoadError;
 pub use exec::{ExecRequest, exec};
 pub use fault::handle_user_fault;
+pub use job::{Job, JobError};
 pub use layout::use_fixed_addresses;
 pub use memory_object::{MemoryObject, ResizeError};
 pub use object::{Exit, Process, current_process, process_of};

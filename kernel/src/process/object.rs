@@ -16,7 +16,7 @@ use crate::sync::{Borrowed, Ref, SpinLock};
 use crate::time::{now_ns, ns_of_ticks};
 
 use super::layout::new_layout;
-use super::{ThreadObject, registry};
+use super::{Job, ThreadObject, registry};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct Process {
     base: ObjectBase,
     name: [u8; PROCESS_NAME_MAX],
     parent: u64,
-    group: Ref<Account>,
+    job: Ref<Job>,
     account: OpenAccount,
     space: Ref<AddressSpace>,
     handles: Ref<HandleTable>,
@@ -68,17 +68,35 @@ impl core::fmt::Debug for Process {
     }
 }
 
+impl Threads {
+    /// Ticks and turns of the threads of `process`, those that have ended included.
+    fn used(&self, process: &Process) -> (u64, u64) {
+        let ended = (
+            process.ended_ticks.load(Ordering::Relaxed),
+            process.ended_turns.load(Ordering::Relaxed),
+        );
+        self.list.iter().fold(ended, |(ticks, turns), object| {
+            let used = object.thread().used();
+            (
+                ticks.wrapping_add(used.ticks),
+                turns.wrapping_add(used.turns),
+            )
+        })
+    }
+}
+
 impl Process {
-    /// An empty process: no mapping, no handle, no thread. Its account is below `group`.
+    /// An empty process: no mapping, no handle, no thread. Its account is below that of `job`,
+    /// which it has still to enter.
     ///
     /// # Errors
     /// [`MapError::NoMemory`] or [`MapError::LimitReached`].
-    pub fn new(name: &[u8], parent: u64, group: &Ref<Account>) -> Result<Ref<Process>, MapError> {
+    pub fn new(name: &[u8], parent: u64, job: &Ref<Job>) -> Result<Ref<Process>, MapError> {
         let mut short = [0; PROCESS_NAME_MAX];
         for (place, byte) in short.iter_mut().zip(name) {
             *place = *byte;
         }
-        Self::with_parts(short, parent, group, |account| {
+        Self::with_parts(short, parent, job, |account| {
             let space = AddressSpace::new(account.clone(), new_layout())?;
             let space = Ref::new(space).map_err(|_| MapError::NoMemory)?;
             Ok((space, HandleTable::new(random_u64(), account.clone())))
@@ -90,7 +108,7 @@ impl Process {
     /// # Errors
     /// [`MapError::NoMemory`] or [`MapError::LimitReached`].
     pub(super) fn copy(&self) -> Result<Ref<Process>, MapError> {
-        Self::with_parts(self.name, self.id(), &self.group, |account| {
+        Self::with_parts(self.name, self.id(), &self.job, |account| {
             let handles = self.handles.copy_for(account.clone())?;
             // Last, as Memories know who maps them: a process returns its mappings, a
             // space alone does not.
@@ -102,10 +120,10 @@ impl Process {
     fn with_parts(
         name: [u8; PROCESS_NAME_MAX],
         parent: u64,
-        group: &Ref<Account>,
+        job: &Ref<Job>,
         parts: impl FnOnce(&Ref<Account>) -> Result<(Ref<AddressSpace>, HandleTable), MapError>,
     ) -> Result<Ref<Process>, MapError> {
-        let account = Account::open(group).map_err(|_| MapError::NoMemory)?;
+        let account = Account::open(job.account()).map_err(|_| MapError::NoMemory)?;
         let charge =
             Charge::new(&account, Resource::Processes, 1).map_err(|_| MapError::LimitReached)?;
         let (space, handles) = parts(&account)?;
@@ -121,7 +139,7 @@ impl Process {
                 ended_ticks: AtomicU64::new(0),
                 ended_turns: AtomicU64::new(0),
                 start_ns: now_ns(),
-                group: group.clone(),
+                job: job.clone(),
                 account,
                 _charge: charge,
             };
@@ -177,9 +195,15 @@ impl Process {
         &self.account
     }
 
-    /// The account that its own is below, as are those of its children.
-    pub fn group(&self) -> &Ref<Account> {
-        &self.group
+    /// The job it is in.
+    pub fn job(&self) -> &Ref<Job> {
+        &self.job
+    }
+
+    /// CPU time used up to the last switches of its threads, in ns.
+    pub fn cpu_ns(&self) -> u64 {
+        let (ticks, _) = self.threads.lock().used(self);
+        ns_of_ticks(ticks)
     }
 
     /// Makes a thread of this process; it does not run yet.
@@ -261,17 +285,7 @@ impl Process {
     pub fn info(&self) -> ProcessInfo {
         let (exit, live, ticks, turns) = {
             let threads = self.threads.lock();
-            let ended = (
-                self.ended_ticks.load(Ordering::Relaxed),
-                self.ended_turns.load(Ordering::Relaxed),
-            );
-            let (ticks, turns) = threads.list.iter().fold(ended, |(ticks, turns), object| {
-                let used = object.thread().used();
-                (
-                    ticks.wrapping_add(used.ticks),
-                    turns.wrapping_add(used.turns),
-                )
-            });
+            let (ticks, turns) = threads.used(self);
             (threads.exit, threads.list.len(), ticks, turns)
         };
         let mut info = ProcessInfo {
@@ -286,6 +300,7 @@ impl Process {
             cpu_ns: ns_of_ticks(ticks),
             start_ns: self.start_ns,
             switches: turns,
+            job: self.job.id(),
             name: self.name,
             ..ProcessInfo::default()
         };
@@ -327,6 +342,7 @@ impl Process {
         self.space.clear();
         registry::remove(self.id());
         self.account.close();
+        self.job.leave(self, self.cpu_ns());
         self.base
             .signals()
             .update(Signals::empty(), Signals::TERMINATED);

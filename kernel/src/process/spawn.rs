@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use abi::Rights;
 use abi::startup::{StartupHandle, Tag};
 
-use crate::account::Account;
 use crate::arch::{PageFlags, UserFrame};
 use crate::cap::Capability;
 use crate::fs::vfs::File;
@@ -15,7 +14,7 @@ use crate::sync::Ref;
 
 use super::elf::{LoadError, load};
 use super::startup::StackImage;
-use super::{Process, registry};
+use super::{Job, JobError, Process, registry};
 
 /// A capability for a new process.
 #[derive(Debug)]
@@ -37,8 +36,8 @@ pub struct SpawnRequest<'a> {
     pub name: &'a [u8],
     /// Number of the process that starts it.
     pub parent: u64,
-    /// The account that the new process's own is below.
-    pub group: Ref<Account>,
+    /// The job it is started in.
+    pub job: Ref<Job>,
     /// Arguments, environment and names.
     pub blob: &'a [u8],
     /// Its handles, beside those to itself.
@@ -54,6 +53,8 @@ pub enum SpawnError {
     NoMemory,
     /// A limit is reached.
     LimitReached,
+    /// The job was killed.
+    JobKilled,
 }
 
 impl From<MapError> for SpawnError {
@@ -61,6 +62,16 @@ impl From<MapError> for SpawnError {
         match error {
             MapError::LimitReached => SpawnError::LimitReached,
             _ => SpawnError::NoMemory,
+        }
+    }
+}
+
+impl From<JobError> for SpawnError {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::Killed => SpawnError::JobKilled,
+            JobError::NoMemory => SpawnError::NoMemory,
+            JobError::LimitReached => SpawnError::LimitReached,
         }
     }
 }
@@ -77,7 +88,7 @@ pub(super) const OWN_RIGHTS: Rights = Rights::DUPLICATE
 /// # Errors
 /// [`SpawnError`]; nothing is left behind, and the given capabilities are closed.
 pub fn spawn(request: SpawnRequest<'_>) -> Result<Ref<Process>, SpawnError> {
-    let process = Process::new(request.name, request.parent, &request.group)?;
+    let process = Process::new(request.name, request.parent, &request.job)?;
     let started = start(&process, request.file, request.blob, request.handles);
     if started.is_err() {
         process.abandon();
@@ -127,6 +138,7 @@ fn start(
         .write(image.address, &bytes)
         .map_err(|_| SpawnError::NoMemory)?;
     registry::add(process.clone()).map_err(|_| SpawnError::NoMemory)?;
+    process.job().enter(process.clone())?;
     thread.thread().start();
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::account::LimitReached;
 use crate::cap::{LookupError, TableError};
 use crate::ipc::PortError;
 use crate::mm::MapError;
-use crate::process::{LoadError, ResizeError, SpawnError};
+use crate::process::{JobError, LoadError, ResizeError, SpawnError};
 
 impl From<LookupError> for Error {
     fn from(error: LookupError) -> Self {
@@ -37,6 +37,16 @@ impl From<MapError> for Error {
     }
 }
 
+impl From<JobError> for Error {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::Killed => Error::BadState,
+            JobError::NoMemory => Error::NoMemory,
+            JobError::LimitReached => Error::LimitReached,
+        }
+    }
+}
+
 impl From<PortError> for Error {
     fn from(error: PortError) -> Self {
         match error {
@@ -55,6 +65,7 @@ impl From<SpawnError> for Error {
             SpawnError::Load(LoadError::Map(error)) => error.into(),
             SpawnError::NoMemory => Error::NoMemory,
             SpawnError::LimitReached => Error::LimitReached,
+            SpawnError::JobKilled => Error::BadState,
         }
     }
 }

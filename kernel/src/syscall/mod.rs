@@ -18,6 +18,7 @@ mod event;
 mod file;
 mod futex;
 mod handle;
+mod job;
 mod memory;
 mod port;
 mod process;
@@ -41,6 +42,7 @@ use event::{event_create, event_signal, event_wait};
 use file::{file_memory, file_read, file_seek, file_stat, file_sync, file_truncate, file_write};
 use futex::{futex_wait, futex_wake};
 use handle::{handle_close, handle_duplicate, handle_info, handle_list, object_wait};
+use job::{job_create, job_info, job_kill, job_set_limit};
 use memory::{
     memory_advise, memory_clone, memory_create, memory_map, memory_protect, memory_resize,
     memory_unmap,
@@ -55,6 +57,7 @@ use terminal::{terminal_control, terminal_info};
 use thread::{thread_create, thread_exit, thread_sleep, thread_yield};
 use time::{clock_read, clock_set, time_now};
 
+pub use job::JOB_RIGHTS;
 pub use system::{SystemObject, SystemRole, set_machine_facts};
 
 /// The argument registers.

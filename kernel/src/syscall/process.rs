@@ -16,6 +16,7 @@ use crate::word;
 
 use super::Args;
 use super::context::{Context, Outcome};
+use super::job::job_to_fill;
 
 /// What the parent may do with its child.
 const CHILD_RIGHTS: Rights = Rights::DUPLICATE
@@ -33,6 +34,7 @@ pub(super) fn process_spawn(cx: &Context, [args, ..]: Args) -> Outcome {
 fn try_spawn(cx: &Context, args: u64) -> Result<Outcome, Error> {
     let args: SpawnArgs = cx.read_record(args)?;
     let file = cx.get::<File>(args.file.0, Rights::EXECUTE.union(Rights::READ))?;
+    let job = job_to_fill(cx, args.job.0)?;
     if args.flags != 0 || args.handle_count > SPAWN_HANDLES_MAX as u64 {
         return Err(Error::InvalidArgument);
     }
@@ -53,7 +55,7 @@ fn try_spawn(cx: &Context, args: u64) -> Result<Outcome, Error> {
         file: &file,
         name: &name,
         parent: cx.process.id(),
-        group: cx.process.group().clone(),
+        job,
         blob: &blob,
         handles,
     })?;
@@ -140,7 +142,7 @@ fn take_one(cx: &Context, handle: Handle, mask: Rights, moved: bool) -> Result<C
 }
 
 /// An exit code is the low half of the register.
-fn exit_code(register: u64) -> i32 {
+pub(super) fn exit_code(register: u64) -> i32 {
     word::low_half(register).cast_signed()
 }
 

@@ -6,7 +6,7 @@ use abi::{Error, Handle, ObjectKind, Rights, Signals};
 use zerocopy::IntoBytes;
 
 use crate::cap::{HandleTable, KernelObject, ObjectBase};
-use crate::limits::{CPUS_MAX, ENTROPY_READ_BYTES_MAX, LOG_LINE_BYTES_MAX};
+use crate::limits::{CPUS_MAX, ENTROPY_READ_BYTES_MAX, LOG_LINE_BYTES_MAX, LOG_LINE_EXTRA_BYTES};
 use crate::mm::{self, PAGE, Purpose, UserWriter};
 use crate::process::for_each_process;
 use crate::sched;
@@ -127,6 +127,14 @@ pub(super) fn log_write(cx: &Context, [log, text, length, ..]: Args) -> Outcome 
             return Err(Error::InvalidArgument);
         }
         let text = cx.reader(text, length)?.to_vec(LOG_LINE_BYTES_MAX)?;
+        // A line takes more room than its text: time, level and name.
+        if !cx
+            .process
+            .job()
+            .take_log_bytes(length.saturating_add(LOG_LINE_EXTRA_BYTES))
+        {
+            return Err(Error::LimitReached);
+        }
         console::write_from_program(cx.process.name(), &text);
         Ok(Outcome::OK)
     };

@@ -46,7 +46,8 @@ pub fn spawn_wait(clock: &Clock) -> Result<Cost, Failure> {
     }];
     clock.measure(1000, |count| {
         for _ in 0..count {
-            let process = rt::process::spawn(program.get(), "exit", &[], &handles)?;
+            let process =
+                rt::process::spawn(program.get(), "exit", &[], &handles, abi::Handle::NONE)?;
             rt::handle::wait(process.get(), Signals::TERMINATED, abi::NEVER)?;
         }
         Ok(())

@@ -22,6 +22,7 @@ pub mod file;
 pub mod futex;
 pub mod handle;
 mod heap;
+pub mod job;
 pub mod lock;
 pub mod memory;
 mod panic;

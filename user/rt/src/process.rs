@@ -11,7 +11,7 @@ use zerocopy::IntoBytes;
 use crate::handle::fetch;
 use crate::{OwnedHandle, Result, stub};
 
-/// Starts the program in `file`.
+/// Starts the program in `file`, in `job` or with [`Handle::NONE`] in this process's own.
 ///
 /// # Errors
 ///
@@ -21,6 +21,7 @@ pub fn spawn(
     name: &str,
     blob: &[u8],
     handles: &[SpawnHandle],
+    job: Handle,
 ) -> Result<OwnedHandle> {
     let args = SpawnArgs {
         file,
@@ -31,6 +32,7 @@ pub fn spawn(
         handles: handles.as_bytes().as_ptr() as u64,
         handle_count: handles.len() as u64,
         flags: 0,
+        job,
     };
     let address = args.as_bytes().as_ptr() as u64;
     // SAFETY: the kernel only reads `args` and the three slices it names.

@@ -29,7 +29,10 @@ const GRANTS: &[(&str, &[(Tag, Rights)])] = &[
             (Tag::Log, PASSED_ON.union(Rights::READ).union(Rights::WRITE)),
         ],
     ),
-    ("SelfTest", &[(Tag::Log, Rights::READ.union(Rights::WRITE))]),
+    (
+        "SelfTest",
+        &[(Tag::Log, PASSED_ON.union(Rights::READ).union(Rights::WRITE))],
+    ),
 ];
 
 /// What the program `name` from `C:` gets beside the usual.

@@ -2,12 +2,13 @@
 //!
 //! [`selftest`] is the program `SelfTest`: it runs every [`case`] and prints one
 //! line for each. The other modules are programs it starts, or that scenarios
-//! outside start: [`child`], [`fault`] and [`writer`].
+//! outside start: [`child`], [`bomb`], [`fault`] and [`writer`].
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+pub mod bomb;
 pub mod case;
 pub mod child;
 pub mod fault;

@@ -69,7 +69,7 @@ fn own() -> Result<Counters, String> {
 }
 
 /// Waits until `holds`, for what other CPUs are still about to return.
-fn eventually(what: &str, mut holds: impl FnMut() -> Result<bool, String>) -> Verdict {
+pub fn eventually(what: &str, mut holds: impl FnMut() -> Result<bool, String>) -> Verdict {
     let start = Instant::now();
     while !holds()? {
         if start.elapsed() > Duration::from_secs(5) {

@@ -1,12 +1,15 @@
 //! The tests of `SelfTest`, by what they are about.
 
 pub mod accounts;
+pub mod bombs;
 pub mod channels;
 pub mod clones;
 pub mod directories;
 pub mod events;
 pub mod faults;
 pub mod files;
+pub mod heartbeat;
+pub mod jobs;
 pub mod memory;
 pub mod pointers;
 pub mod processes;
@@ -43,6 +46,9 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         channels::CASES,
         processes::CASES,
         accounts::CASES,
+        jobs::CASES,
+        heartbeat::CASES,
+        bombs::CASES,
         clones::CASES,
         programs::CASES,
         faults::CASES,

@@ -63,6 +63,7 @@ struct Objects {
     port: OwnedHandle,
     directory: OwnedHandle,
     file: OwnedHandle,
+    job: OwnedHandle,
 }
 
 impl Objects {
@@ -101,6 +102,7 @@ impl Objects {
             port,
             directory,
             file,
+            job: need!(rt::job::create(Handle::NONE)),
         })
     }
 
@@ -112,6 +114,7 @@ impl Objects {
             "port" => self.port.get(),
             "directory" | "from" | "to" => self.directory.get(),
             "file" | "stream" => self.file.get(),
+            "job" => self.job.get(),
             "process" => rt::startup::handle(Tag::OwnProcess)?,
             "terminal" => rt::startup::handle(Tag::Terminal)?,
             "clock" => rt::startup::handle(Tag::Clock)?,

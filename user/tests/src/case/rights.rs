@@ -171,7 +171,7 @@ fn read_and_write() -> Verdict {
 fn execute() -> Verdict {
     let program = need!(fs::open_program("SYS:Tests/Child"));
     needs(program.get(), Rights::EXECUTE, |file| {
-        let child = rt::process::spawn(file, "Child", &[], &[])?;
+        let child = rt::process::spawn(file, "Child", &[], &[], Handle::NONE)?;
         rt::handle::wait(child.get(), Signals::TERMINATED, abi::NEVER)
     })
 }

@@ -13,8 +13,8 @@ use abi::startup::{EntryKind, Tag};
 use abi::{Handle, Rights};
 use rt::OwnedHandle;
 
-use super::Child;
 use super::startup_blob::StartupBlob;
+use super::{Child, Job};
 use crate::assign::{self, Namespace};
 use crate::words::{self, Word};
 use crate::{env, fs};
@@ -53,6 +53,7 @@ pub struct Command {
     streams: [Stdio; 3],
     grants: Vec<Grant>,
     is_confined: bool,
+    job: Handle,
 }
 
 /// Rights passed on with a stream.
@@ -90,6 +91,7 @@ impl Command {
             streams: [Stdio::Inherit, Stdio::Inherit, Stdio::Inherit],
             grants: Vec::new(),
             is_confined: false,
+            job: Handle::NONE,
         }
     }
 
@@ -166,6 +168,13 @@ impl Command {
         self
     }
 
+    /// Starts it in this job; without it, it gets this process's.
+    #[must_use]
+    pub fn job(mut self, job: &Job) -> Command {
+        self.job = job.handle();
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
@@ -192,7 +201,7 @@ impl Command {
             .and_then(|()| put_namespace(&mut package, &namespace))
             .and_then(|()| self.put_streams(&mut package))
             .and_then(|()| self.put_grants(&mut package))
-            .and_then(|()| package.spawn(file, &self.name))
+            .and_then(|()| package.spawn(file, &self.name, self.job))
             .map_err(|cause| fs::Error::new(&self.program, cause))
     }
 
@@ -328,8 +337,8 @@ impl Package {
     }
 
     /// Starts the process.
-    fn spawn(self, file: &OwnedHandle, name: &str) -> Result<Child, abi::Error> {
-        let process = rt::process::spawn(file.get(), name, self.blob.bytes(), &self.rows)?;
+    fn spawn(self, file: &OwnedHandle, name: &str, job: Handle) -> Result<Child, abi::Error> {
+        let process = rt::process::spawn(file.get(), name, self.blob.bytes(), &self.rows, job)?;
         for handle in self.moved {
             // They belong to the new process now.
             let _ = handle.into_raw();

@@ -1,6 +1,7 @@
 //! Processes: starting programs with exactly what they need, and their end.
 
 mod command;
+mod job;
 mod startup_blob;
 mod status;
 
@@ -10,6 +11,7 @@ use abi::startup::Tag;
 use rt::OwnedHandle;
 
 pub use command::{Command, Grant, Stdio};
+pub use job::Job;
 pub use status::{ExitStatus, Fault, encode_exit};
 
 use crate::io::Result;

@@ -291,22 +291,20 @@ fn for_each_used<B>(
     mut visit: impl FnMut(usize, &'static AtomicU64) -> ControlFlow<B>,
 ) -> ControlFlow<B> {
     let range = entries(table).get(first..=last).unwrap_or(&[]);
-    let (groups, rest) = range.as_chunks::<GROUP>();
     let mut at = first;
-    for group in groups {
+    for group in range.chunks(GROUP) {
         let any = |any, slot: &AtomicU64| any | slot.load(Ordering::Relaxed);
-        if group.iter().fold(0, any) != 0 {
-            for (at, slot) in (at..).zip(group) {
-                if Descriptor(slot.load(Ordering::Relaxed)).is_valid() {
-                    visit(at, slot)?;
-                }
-            }
+        // Of a known length, so that it is done without a loop.
+        let whole = <&[AtomicU64; GROUP]>::try_from(group);
+        if whole.is_ok_and(|whole| whole.iter().fold(0, any) == 0) {
+            at = at.wrapping_add(GROUP);
+            continue;
         }
-        at = at.wrapping_add(GROUP);
-    }
-    for (at, slot) in (at..).zip(rest) {
-        if Descriptor(slot.load(Ordering::Relaxed)).is_valid() {
-            visit(at, slot)?;
+        for slot in group {
+            if Descriptor(slot.load(Ordering::Relaxed)).is_valid() {
+                visit(at, slot)?;
+            }
+            at = at.wrapping_add(1);
         }
     }
     ControlFlow::Continue(())

@@ -43,6 +43,18 @@ impl UserFrame {
         }
     }
 
+    /// Gives registers `x1` to `x6` to another frame.
+    #[inline]
+    pub fn pass_words(&self, to: &UserFrame) {
+        for register in 1..=6 {
+            if let (Some(from), Some(to)) =
+                (self.registers.get(register), to.registers.get(register))
+            {
+                to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+            }
+        }
+    }
+
     /// Takes over every register of another frame.
     pub(super) fn copy_from(&self, other: &UserFrame) {
         for (to, from) in self.registers.iter().zip(&other.registers) {

@@ -31,7 +31,7 @@ pub use back_end::cpu::{
     irq_enable, irq_restore, irq_save, irqs_enabled, raise_pending, running_place, spin_hint,
     synchronize_code, take_pending, wait_for_interrupt,
 };
-pub use back_end::exception::long_call;
+pub use back_end::exception::{frame_call, long_call};
 pub use back_end::interrupt::{
     GicConfig, enable_line, gic_version, init_gic, init_gic_cpu, send_ipi,
 };
@@ -43,7 +43,7 @@ pub use back_end::page_memory::{copy_page, zero_page};
 pub use back_end::power::{
     power_off, reboot, semihosting_exit, semihosting_write, set_firmware_call,
 };
-pub use back_end::stack::{backtrace, halt_forever};
+pub use back_end::stack::{backtrace, halt_forever, stack_id};
 pub use back_end::switch::{
     copy_registers, leave, load_vector_state, prepare_kernel_thread, replace_registers, resume,
     switch,

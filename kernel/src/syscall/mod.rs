@@ -10,6 +10,7 @@
 //! puts its thread on a list.
 #![forbid(unsafe_code)]
 
+mod call;
 mod channel;
 mod context;
 mod directory;
@@ -32,6 +33,7 @@ use crate::arch::{self, LongHandler, PENDING_BLOCKED, ShortHandler, ShortResult,
 use crate::sync::epoch::Masked;
 use abi::Error;
 
+use call::{channel_call, port_reply_wait};
 use channel::{channel_create, channel_read, channel_write};
 use context::{Context, Outcome, Short};
 use directory::{
@@ -153,8 +155,28 @@ macro_rules! short_or_long {
     (clock_read) => {
         short!(clock_read);
     };
+    (channel_call) => {
+        frame!(channel_call);
+    };
+    (port_reply_wait) => {
+        frame!(port_reply_wait);
+    };
     ($name:ident) => {
         long!($name);
+    };
+}
+
+/// The row of a call whose arguments and results are in the frame.
+macro_rules! frame {
+    ($name:ident) => {
+        pub(super) mod $name {
+            pub(in super::super) use crate::arch::frame_call as short;
+            extern "C" fn long(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> u64 {
+                super::super::$name();
+                0
+            }
+            pub(in super::super) const LONG: crate::arch::LongHandler = long;
+        }
     };
 }
 

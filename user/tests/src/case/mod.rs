@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod bombs;
+pub mod calls;
 pub mod channels;
 pub mod clones;
 pub mod directories;
@@ -43,6 +44,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         threads::CASES,
         vectors::CASES,
         events::CASES,
+        calls::CASES,
         channels::CASES,
         processes::CASES,
         accounts::CASES,

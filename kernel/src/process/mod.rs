@@ -19,6 +19,7 @@ mod job;
 mod layout;
 mod memory_object;
 mod object;
+mod oom;
 mod registry;
 mod spawn;
 mod startup;

@@ -163,6 +163,11 @@ impl Process {
         self.base.id()
     }
 
+    /// Whether it is the first program, which nobody started.
+    pub fn is_first(&self) -> bool {
+        self.parent == 0
+    }
+
     /// Name for people.
     pub fn name(&self) -> &str {
         let end = self

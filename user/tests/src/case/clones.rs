@@ -38,6 +38,10 @@ pub const CASES: &[Case] = &[
         run: grandchildren,
     },
     Case {
+        name: "clones::who_has_most_ends_when_memory_runs_out",
+        run: exhausted,
+    },
+    Case {
         name: "clones::exec_runs_another_program_with_what_is_named",
         run: exec,
     },
@@ -192,6 +196,42 @@ fn grandchildren() -> Verdict {
     })?;
     check_eq!(code, 1);
     check!(pages.iter().all(|byte| *byte == 1));
+    Ok(())
+}
+
+/// Touches every page of fresh memory.
+fn take(bytes: usize) -> rt::Result<Mapping> {
+    let mut pages = Mapping::anonymous(bytes, READ_WRITE)?;
+    if let Some(bytes) = pages.bytes_mut() {
+        bytes.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1);
+    }
+    Ok(pages)
+}
+
+fn exhausted() -> Verdict {
+    const LEFT: u64 = 24 << 20;
+    let info = super::system::memory_info()?;
+    let most = (info.free + info.cache).saturating_sub(LEFT);
+    let ready = need!(rt::event::create());
+    let hog = match need!(rt::process::clone()) {
+        Side::Copy { .. } => {
+            let taken = take(usize::try_from(most).unwrap_or(0));
+            let _ = rt::event::signal(ready.get(), Signals::empty(), Signals::USER_0);
+            let _ = rt::thread::sleep_until(abi::NEVER);
+            drop(taken);
+            rt::process::exit(1)
+        }
+        Side::Original(copy) => copy,
+    };
+    need!(rt::event::wait(ready.get(), Signals::USER_0, abi::NEVER));
+    check_eq!(need!(rt::process::info(hog.get())).exit_code, 0);
+    // More than is left, but less than the other has: it ends, and this goes on.
+    let bytes = usize::try_from(2 * LEFT).map_err(|_| "?")?;
+    drop(need!(take(bytes)));
+    need!(rt::handle::wait(hog.get(), Signals::TERMINATED, abi::NEVER));
+    let info = need!(rt::process::info(hog.get()));
+    check_eq!(info.state, abi::process::ProcessState::Faulted as u32);
+    check_eq!(info.fault_kind, abi::process::FaultKind::NoMemory as u32);
     Ok(())
 }
 

@@ -21,8 +21,9 @@ pub(super) fn make_room(current: &Process) -> bool {
         return false;
     };
     log::warn!(
-        "out of memory: {} ends, for it has {} pages, and {} needs one",
+        "out of memory: {} ({}) ends, for it has {} pages, and {} needs one",
         largest.name(),
+        largest.id(),
         pages_of(&largest),
         current.name()
     );

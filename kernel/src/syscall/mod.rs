@@ -45,9 +45,14 @@ use file::{file_memory, file_read, file_seek, file_stat, file_sync, file_truncat
 use futex::{futex_wait, futex_wake};
 use handle::{handle_close, handle_duplicate, handle_info, handle_list, object_wait};
 use job::{job_create, job_info, job_kill, job_set_limit};
-use memory::{memory_create, memory_map, memory_protect, memory_unmap};
+use memory::{
+    memory_advise, memory_clone, memory_create, memory_map, memory_protect, memory_resize,
+    memory_unmap,
+};
 use port::{port_add, port_create, port_remove, port_wait};
-use process::{process_exit, process_info, process_kill, process_spawn};
+use process::{
+    process_clone, process_exec, process_exit, process_info, process_kill, process_spawn,
+};
 use stream::{stream_read, stream_write};
 use system::{entropy_read, log_read, log_write, power_control, system_info};
 use terminal::{terminal_control, terminal_info};
@@ -104,6 +109,7 @@ fn run_long(arguments: Args, handler: fn(&Context<'_>, Args) -> Outcome) -> u64 
             arch::raise_pending(PENDING_BLOCKED);
             0
         }
+        Outcome::Replaced => crate::sched::resume_current(),
     }
 }
 

@@ -263,6 +263,23 @@ macro_rules! for_each_syscall {
             61 PortReplyWait port_reply_wait (port: Handle, word0: Value, word1: Value, word2: Value, word3: Value, word4: Value) -> (word0, word1, word2)
                 rights "port: READ; a handle to move: TRANSFER"
                 errors [NotFound, TimedOut, NoMemory];
+
+            #[doc = "Makes a copy of the calling process with only the calling thread: the same memory, copied as either side writes, and the same handles, those with DUPLICATE under the same numbers. Returns twice: to the caller the copy's process; to the copy 0, a handle to its own process and one to its own thread."]
+            62 ProcessClone process_clone () -> (process, own_process, own_thread)
+                rights "" errors [BadState, NoMemory, LimitReached];
+            #[doc = "Runs another program in the calling process, whose memory and handles go, but for those named; see SpawnArgs. Returns only where it fails; where it fails after the old program is gone, the process ends."]
+            63 ProcessExec process_exec (args: In) -> ()
+                rights "file: EXECUTE and READ; each handle: none"
+                errors [Fault, InvalidArgument, NotExecutable, BadState, NoMemory, LimitReached, Io, Corrupt];
+            #[doc = "Makes a Memory with the same contents; pages are copied as either side writes."]
+            64 MemoryClone memory_clone (memory: Handle) -> (clone)
+                rights "memory: READ" errors [NotSupported, NoMemory, LimitReached];
+            #[doc = "Changes the size of a Memory. What is cut off is gone from every mapping, what is added is zero."]
+            65 MemoryResize memory_resize (memory: Handle, bytes: Value) -> ()
+                rights "memory: WRITE and MAP" errors [InvalidArgument, NotSupported, LimitReached];
+            #[doc = "Says how a range of the caller's memory will be used: 0, it will be touched soon; 1, its private contents are no longer needed and read as at first."]
+            66 MemoryAdvise memory_advise (address: Value, bytes: Value, advice: Value) -> ()
+                rights "" errors [InvalidArgument, NotFound];
         }
     };
 }

@@ -13,6 +13,6 @@ mod object;
 mod signal;
 
 pub use capability::Capability;
-pub use handle_table::{HandleTable, LookupError, TableError, kind_stamp};
+pub use handle_table::{CopyError, HandleTable, LookupError, TableError, kind_stamp};
 pub use object::{KernelObject, ObjectBase};
 pub use signal::{Heard, Observer, ObserverKey, SignalSet};

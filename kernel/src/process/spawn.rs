@@ -77,7 +77,7 @@ impl From<JobError> for SpawnError {
 }
 
 /// What a process may do with itself.
-const OWN_RIGHTS: Rights = Rights::DUPLICATE
+pub(super) const OWN_RIGHTS: Rights = Rights::DUPLICATE
     .union(Rights::TRANSFER)
     .union(Rights::WAIT)
     .union(Rights::INSPECT)
@@ -143,7 +143,7 @@ fn start(
     Ok(())
 }
 
-fn enter(
+pub(super) fn enter(
     process: &Process,
     capability: Capability,
     tag: u32,

@@ -45,9 +45,14 @@ use file::{file_memory, file_read, file_seek, file_stat, file_sync, file_truncat
 use futex::{futex_wait, futex_wake};
 use handle::{handle_close, handle_duplicate, handle_info, handle_list, object_wait};
 use job::{job_create, job_info, job_kill, job_set_limit};
-use memory::{memory_create, memory_map, memory_protect, memory_unmap};
+use memory::{
+    memory_advise, memory_clone, memory_create, memory_map, memory_protect, memory_resize,
+    memory_unmap,
+};
 use port::{port_add, port_create, port_remove, port_wait};
-use process::{process_exit, process_info, process_kill, process_spawn};
+use process::{
+    process_clone, process_exec, process_exit, process_info, process_kill, process_spawn,
+};
 use stream::{stream_read, stream_write};
 use system::{entropy_read, log_read, log_write, power_control, system_info};
 use terminal::{terminal_control, terminal_info};
@@ -104,6 +109,7 @@ fn run_long(arguments: Args, handler: fn(&Context<'_>, Args) -> Outcome) -> u64 
             arch::raise_pending(PENDING_BLOCKED);
             0
         }
+        Outcome::Replaced => crate::sched::resume_current(),
     }
 }
 
@@ -164,12 +170,12 @@ macro_rules! short_or_long {
 macro_rules! frame {
     ($name:ident) => {
         pub(super) mod $name {
-            pub(in super::super) use crate::arch::frame_call as short;
+            pub(in crate::syscall) use crate::arch::frame_call as short;
             extern "C" fn long(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> u64 {
-                super::super::$name();
+                crate::syscall::$name();
                 0
             }
-            pub(in super::super) const LONG: crate::arch::LongHandler = long;
+            pub(in crate::syscall) const LONG: crate::arch::LongHandler = long;
         }
     };
 }
@@ -178,7 +184,7 @@ macro_rules! frame {
 macro_rules! short {
     ($name:ident) => {
         pub(super) mod $name {
-            pub(in super::super) extern "C" fn short(
+            pub(in crate::syscall) extern "C" fn short(
                 a: u64,
                 b: u64,
                 c: u64,
@@ -186,9 +192,10 @@ macro_rules! short {
                 e: u64,
                 f: u64,
             ) -> crate::arch::ShortResult {
-                super::super::run_short([a, b, c, d, e, f], super::super::$name)
+                crate::syscall::run_short([a, b, c, d, e, f], crate::syscall::$name)
             }
-            pub(in super::super) const LONG: crate::arch::LongHandler = super::super::no_long_call;
+            pub(in crate::syscall) const LONG: crate::arch::LongHandler =
+                crate::syscall::no_long_call;
         }
     };
 }
@@ -197,11 +204,11 @@ macro_rules! short {
 macro_rules! long {
     ($name:ident) => {
         pub(super) mod $name {
-            pub(in super::super) use crate::arch::long_call as short;
+            pub(in crate::syscall) use crate::arch::long_call as short;
             extern "C" fn long(a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> u64 {
-                super::super::run_long([a, b, c, d, e, f], super::super::$name)
+                crate::syscall::run_long([a, b, c, d, e, f], crate::syscall::$name)
             }
-            pub(in super::super) const LONG: crate::arch::LongHandler = long;
+            pub(in crate::syscall) const LONG: crate::arch::LongHandler = long;
         }
     };
 }

@@ -262,7 +262,7 @@ macro_rules! for_each_syscall {
             #[doc = "Answers the call whose token is in x10, unless that is 0, and waits at a Port for the next call or event: words in x1 to x6, in x7 a handle to move or 0, in x9 a deadline. A call comes back with its words in x1 to x6, a handle or 0 in x7, the key of its channel in x9 and its token in x10; an event with its signals in x1, its key in x9 and 0 in x10."]
             61 PortReplyWait port_reply_wait (port: Handle, word0: Value, word1: Value, word2: Value, word3: Value, word4: Value) -> (word0, word1, word2)
                 rights "port: READ; a handle to move: TRANSFER"
-                errors [NotFound, TimedOut, NoMemory];
+                errors [NotFound, PeerClosed, TimedOut, NoMemory];
 
             #[doc = "Makes a copy of the calling process with only the calling thread: the same memory, copied as either side writes, and the same handles, those with DUPLICATE under the same numbers. Returns twice: to the caller the copy's process; to the copy 0, a handle to its own process and one to its own thread."]
             62 ProcessClone process_clone () -> (process, own_process, own_thread)

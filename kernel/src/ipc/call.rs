@@ -153,6 +153,7 @@ impl ChannelEnd {
                         // The thread has the handle that goes along already.
                         caller.frame().set_register(HANDLE, 0);
                         caller.make_call_again_from_frame(Syscall::ChannelCall as u64);
+                        caller.keep_parcel();
                         inbox.unbound.push(caller);
                         Sent::Waits
                     })
@@ -237,7 +238,8 @@ impl Port {
         token: u64,
         deadline: u64,
     ) -> Served {
-        let (mut dropped, mut answered) = (None, None);
+        // Closed after the port's lock: closing may come back to this port.
+        let (mut dropped, mut not_taken, mut answered) = (None, None, None);
         let found = {
             let mut state = self.core().lock();
             let something_ready = state.something_ready();
@@ -256,13 +258,15 @@ impl Port {
                     caller.frame().set_register(KEY, 0);
                     caller.frame().set_register(TOKEN, 0);
                     answered = caller.seize();
+                } else {
+                    dropped = server.take_parcel();
                 }
             }
             // A call that is made again has given its answer, and the handle with it.
             server.frame().set_register(TOKEN, 0);
             server.frame().set_register(HANDLE, 0);
             let events_turn = core::mem::take(&mut calls.events_turn);
-            if !(events_turn && something_ready) && calls.receive(server, &mut dropped) {
+            if !(events_turn && something_ready) && calls.receive(server, &mut not_taken) {
                 calls.events_turn = true;
                 Some(Served::Call)
             } else if something_ready {
@@ -286,7 +290,7 @@ impl Port {
                 }
             }
         };
-        drop(dropped);
+        drop((dropped, not_taken));
         match (found, answered) {
             (None, Some(caller)) => sched::switch_to(caller),
             (None, None) => sched::block_frameless(),

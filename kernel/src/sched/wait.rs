@@ -3,7 +3,7 @@
 use abi::{Error, Signals};
 
 use crate::arch;
-use crate::cap::{Heard, KernelObject, Observer, ObserverKey};
+use crate::cap::{Capability, Heard, KernelObject, Observer, ObserverKey};
 use crate::sync::atomic::{AtomicU64, Ordering, fence};
 use crate::sync::{Borrowed, Parked, Ref};
 use crate::time::now_ns;
@@ -83,6 +83,8 @@ mod option {
     pub const RESTART: u32 = 1 << 1;
     /// Nothing but the deadline ends the wait, and that is no failure.
     pub const SLEEPS: u32 = 1 << 2;
+    /// The call that is made again has taken its handle out of the table before.
+    pub const KEEPS_PARCEL: u32 = 1 << 3;
 }
 
 /// Whether a wait word is that of an open wait.
@@ -174,6 +176,19 @@ impl Thread {
         self.set_option(option::RESTART);
     }
 
+    /// What the thread takes along stays with it until the call is made again.
+    pub fn keep_parcel(&self) {
+        self.set_option(option::KEEPS_PARCEL);
+    }
+
+    /// A capability that is left from a call that failed; not one that was kept for the
+    /// call that is being made again.
+    pub fn take_stale_parcel(&self) -> Option<Capability> {
+        let kept = self.has_option(option::KEEPS_PARCEL);
+        self.options.store(0, Ordering::Relaxed);
+        if kept { None } else { self.take_parcel() }
+    }
+
     /// As [`Thread::restart_call`], with the arguments that are in the frame.
     pub fn make_call_again_from_frame(&self, number: u64) {
         let arguments = core::array::from_fn(|register| self.frame().register(register));
@@ -182,7 +197,9 @@ impl Thread {
 
     #[cold]
     fn restore_arguments(&self) {
-        self.options.store(0, Ordering::Relaxed);
+        let options = self.options.load(Ordering::Relaxed);
+        self.options
+            .store(options & option::KEEPS_PARCEL, Ordering::Relaxed);
         for (register, value) in self.call.iter().enumerate() {
             self.frame()
                 .set_register(register, value.load(Ordering::Relaxed));

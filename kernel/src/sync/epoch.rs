@@ -38,7 +38,8 @@ pub fn enter_domain(domain: u64) {
     if place.load(Ordering::Relaxed) != domain {
         // Seen by others before anything is read in the new domain: pairs with the fence
         // in `quiesce`.
-        place.store(domain, Ordering::Relaxed);
+        // Released, so that what was read in the old one is done.
+        place.store(domain, Ordering::Release);
         if CPUS_SEEN.load(Ordering::Relaxed) <= me {
             CPUS_SEEN.fetch_max(me.saturating_add(1), Ordering::Relaxed);
         }

@@ -37,6 +37,16 @@ fn take_parcel(thread: &Thread, handle: u64) -> Result<(), Error> {
     taken
 }
 
+/// Closes what was left of a call that failed after its handle was taken out.
+fn close_stale_parcel(thread: &Thread) {
+    if !thread.has_parcel() {
+        return;
+    }
+    arch::irq_enable();
+    drop(thread.take_stale_parcel());
+    arch::irq_disable();
+}
+
 /// Puts back what was not taken along after all.
 fn return_parcel(thread: &Thread, handle: u64) {
     if !thread.has_parcel() {
@@ -120,6 +130,7 @@ pub(super) fn channel_call() {
 
 #[cold]
 fn call_through_lists(thread: &Borrowed<'_, Thread>, channel: u64, rights: Rights, deadline: u64) {
+    close_stale_parcel(thread);
     let call = |end: &ChannelEnd| Some(end.call(thread, deadline));
     if let Some(error) = with_parcel(thread, channel, rights, call) {
         fail(thread, error);
@@ -147,6 +158,7 @@ pub(super) fn port_reply_wait() {
 
 #[cold]
 fn reply_wait_through_lists(thread: &Borrowed<'_, Thread>, handle: u64, deadline: u64) {
+    close_stale_parcel(thread);
     let token = thread.frame().register(TOKEN);
     let serve = |port: &Port| match port.reply_wait(thread, handle, token, deadline) {
         Served::Call => None,

@@ -254,6 +254,22 @@ macro_rules! for_each_syscall {
             #[doc = "Ends every process in a job and below, whose return codes become the given one; nothing can be started there any more. TERMINATED is raised when the last has ended."]
             59 JobKill job_kill (job: Handle, code: Value) -> ()
                 rights "job: MANAGE" errors [];
+
+            #[doc = "Takes back every copy made from a handle, and what was opened, mapped or made through them, wherever it went; the handle itself stays."]
+            60 HandleRevoke handle_revoke (handle: Handle) -> ()
+                rights "handle: MANAGE" errors [];
+            #[doc = "Gives up, for this process and its children and for good, all calls whose bit is not set in a mask of 64-bit words, and sets RestrictFlags."]
+            61 ProcessRestrict process_restrict (flags: Flags, mask: In, length: Length) -> ()
+                rights "" errors [Fault, InvalidArgument, NoMemory, LimitReached];
+            #[doc = "Sets where the calling thread goes on at faults and breaks, see UpcallRecord; `entry` 0: nowhere."]
+            62 UpcallSet upcall_set (entry: Value, stack_top: Value, kinds: Flags) -> ()
+                rights "" errors [InvalidArgument];
+            #[doc = "Ends an upcall: the thread goes on with the registers of an UpcallRecord, with what a program may not have taken out. Does not return."]
+            63 UpcallReturn upcall_return (record: In) -> ()
+                rights "" errors [Fault, InvalidArgument, BadState];
+            #[doc = "Makes the first thread of a process that has an upcall for breaks take it; what it waits for ends with Cancelled."]
+            64 ProcessInterrupt process_interrupt (process: Handle, code: Value) -> ()
+                rights "process: SIGNAL" errors [BadState];
         }
     };
 }

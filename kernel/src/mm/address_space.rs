@@ -6,7 +6,7 @@ use core::ops::ControlFlow;
 use crate::account::{Account, Resource};
 use crate::arch::{self, Access, Descriptor, PageFlags};
 use crate::limits::{MAPPING_BYTES_MAX, MEMORY_MAP_END};
-use crate::sync::{Ref, SpinLock};
+use crate::sync::{Ref, SpinLock, Tie};
 
 use super::asid::Asid;
 use super::fault::{self, Step};
@@ -168,6 +168,18 @@ impl AddressSpace {
     /// # Errors
     /// [`MapError`]; nothing is mapped then.
     pub fn map(this: &Ref<AddressSpace>, request: MapRequest) -> Result<u64, MapError> {
+        Self::map_tied(this, request, None)
+    }
+
+    /// As [`AddressSpace::map`], for a mapping that goes when `tie` is cut.
+    ///
+    /// # Errors
+    /// [`MapError`]; nothing is mapped then.
+    pub fn map_tied(
+        this: &Ref<AddressSpace>,
+        request: MapRequest,
+        tie: Option<Ref<dyn Tie>>,
+    ) -> Result<u64, MapError> {
         let rwx = PageFlags::WRITE.union(PageFlags::EXECUTE);
         let valid = request.bytes != 0
             && request.bytes.is_multiple_of(PAGE)
@@ -178,6 +190,10 @@ impl AddressSpace {
             return Err(MapError::Invalid);
         }
         let mut inner = this.inner.lock();
+        // Under the lock that `unmap_cut` takes after the cut.
+        if tie.as_ref().is_some_and(|tie| tie.is_cut()) {
+            return Err(MapError::Denied);
+        }
         let start = this.place(&inner, &request)?;
         let end = start.saturating_add(request.bytes);
         let watched = request.backing.watched().cloned();
@@ -190,6 +206,7 @@ impl AddressSpace {
             flags: request.flags | PageFlags::USER,
             most: request.most | PageFlags::USER,
             backing: request.backing,
+            tie,
         });
         if inserted.is_err()
             && let Some(pages) = &watched
@@ -243,6 +260,23 @@ impl AddressSpace {
         }
         inner.list.remove_whole(start, end);
         Ok(())
+    }
+
+    /// Removes the mappings whose tie was cut.
+    pub fn unmap_cut(&self) {
+        let mut from = 0;
+        loop {
+            let is_cut = |vma: &&Vma| vma.tie.as_ref().is_some_and(|tie| tie.is_cut());
+            let next = {
+                let inner = self.inner.lock();
+                let mut after = inner.list.within(from, abi::USER_END);
+                after.find(is_cut).map(|vma| (vma.start, vma.end))
+            };
+            let Some((start, end)) = next else { return };
+            // Whole mappings: nothing is split, so nothing can fail.
+            let _ = self.unmap(start, end.saturating_sub(start));
+            from = end;
+        }
     }
 
     /// Removes every mapping.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::arch::PageFlags;
 use crate::limits::MAPPINGS_MAX;
-use crate::sync::Ref;
+use crate::sync::{Ref, Tie};
 
 use super::memory::MemoryPages;
 
@@ -47,6 +47,8 @@ pub(super) struct Vma {
     /// Most that `protect` may ever allow.
     pub(super) most: PageFlags,
     pub(super) backing: Backing,
+    /// What it lasts no longer than.
+    pub(super) tie: Option<Ref<dyn Tie>>,
 }
 
 impl Vma {
@@ -298,6 +300,7 @@ mod tests {
             flags,
             most: RW,
             backing: Backing::Anonymous,
+            tie: None,
         }
     }
 

@@ -2,7 +2,10 @@
 
 use alloc::vec::Vec;
 
-use abi::process::{FaultKind, PROCESS_NAME_MAX, ProcessInfo, ProcessState, RC_FAIL};
+use abi::process::{
+    FaultKind, PROCESS_NAME_MAX, ProcessInfo, ProcessState, RC_FAIL, RestrictFlags,
+};
+use abi::upcall::UpcallKinds;
 use abi::{ObjectKind, Signals};
 
 use crate::account::{Account, Charge, OpenAccount, Resource};
@@ -16,7 +19,7 @@ use crate::sync::{Borrowed, Ref, SpinLock};
 use crate::time::{now_ns, ns_of_ticks};
 
 use super::layout::new_layout;
-use super::{Job, ThreadObject, registry};
+use super::{Job, RESTRICT_WORDS, Restrictions, ThreadObject, registry};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,7 @@ pub struct Process {
     name: [u8; PROCESS_NAME_MAX],
     parent: u64,
     job: Ref<Job>,
+    restrictions: Restrictions,
     account: OpenAccount,
     space: Ref<AddressSpace>,
     handles: Ref<HandleTable>,
@@ -91,7 +95,12 @@ impl Process {
     ///
     /// # Errors
     /// [`MapError::NoMemory`] or [`MapError::LimitReached`].
-    pub fn new(name: &[u8], parent: u64, job: &Ref<Job>) -> Result<Ref<Process>, MapError> {
+    pub fn new(
+        name: &[u8],
+        parent: u64,
+        job: &Ref<Job>,
+        restrictions: Restrictions,
+    ) -> Result<Ref<Process>, MapError> {
         let account = Account::open(job.account()).map_err(|_| MapError::NoMemory)?;
         let charge =
             Charge::new(&account, Resource::Processes, 1).map_err(|_| MapError::LimitReached)?;
@@ -113,6 +122,7 @@ impl Process {
             ended_turns: AtomicU64::new(0),
             start_ns: now_ns(),
             job: job.clone(),
+            restrictions,
             account,
             _charge: charge,
         });
@@ -171,6 +181,17 @@ impl Process {
         &self.job
     }
 
+    /// Calls it has given up.
+    pub fn restrictions(&self) -> &Restrictions {
+        &self.restrictions
+    }
+
+    /// Gives up all calls but those in `left`, for good, and makes things fatal.
+    pub fn restrict(&self, flags: RestrictFlags, left: [u64; RESTRICT_WORDS]) {
+        self.restrictions.add(flags, left);
+        self.for_each_thread(|thread| thread.make_strict());
+    }
+
     /// CPU time used up to the last switches of its threads, in ns.
     pub fn cpu_ns(&self) -> u64 {
         let (ticks, _) = self.threads.lock().used(self);
@@ -203,9 +224,26 @@ impl Process {
                 .try_reserve(1)
                 .map_err(|_| MapError::NoMemory)?;
             threads.list.push(object.clone());
+            drop(threads);
+            if this.restrictions.is_any() {
+                object.thread().make_strict();
+            }
             Ok(object)
         });
         entered.inspect_err(|_| this.account.uncharge(Resource::Threads, 1))
+    }
+
+    /// Calls `visit` with each of its threads; one that ends meanwhile may be left out.
+    pub(super) fn for_each_thread(&self, mut visit: impl FnMut(&Ref<Thread>)) {
+        let mut index = 0;
+        loop {
+            // Not under the lock: the scheduler's own are taken by some visitors.
+            let Some(object) = self.threads.lock().list.get(index).cloned() else {
+                return;
+            };
+            visit(object.thread());
+            index = index.saturating_add(1);
+        }
     }
 
     /// Ends the process; only the first call counts. Its threads leave at their next chance.
@@ -326,6 +364,10 @@ impl Owner for Process {
 
     fn mend_fault(&self, address: u64, access: Access) -> bool {
         self.space.fault_at_hand(address, access)
+    }
+
+    fn take_break(&self, thread: &Thread, code: u64) {
+        self.deliver(thread, UpcallKinds::BREAK, FaultKind::None, code);
     }
 
     fn thread_ends(&self, thread: &Ref<Thread>) {

@@ -6,7 +6,7 @@ use abi::Rights;
 use abi::startup::{StartupHandle, Tag};
 
 use crate::arch::{PageFlags, UserFrame};
-use crate::cap::Capability;
+use crate::cap::{Capability, NoSlot};
 use crate::fs::vfs::File;
 use crate::limits::USER_STACK_BYTES;
 use crate::mm::{AddressSpace, Backing, MapError, MapRequest};
@@ -14,7 +14,7 @@ use crate::sync::Ref;
 
 use super::elf::{LoadError, load};
 use super::startup::StackImage;
-use super::{Job, JobError, Process, registry};
+use super::{Job, JobError, Process, Restrictions, registry};
 
 /// A capability for a new process.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub struct SpawnRequest<'a> {
     pub parent: u64,
     /// The job it is started in.
     pub job: Ref<Job>,
+    /// What it has given up from the start.
+    pub restrictions: Restrictions,
     /// Arguments, environment and names.
     pub blob: &'a [u8],
     /// Its handles, beside those to itself.
@@ -55,6 +57,8 @@ pub enum SpawnError {
     LimitReached,
     /// The job was killed.
     JobKilled,
+    /// A given capability was taken back meanwhile.
+    Revoked,
 }
 
 impl From<MapError> for SpawnError {
@@ -80,6 +84,7 @@ impl From<JobError> for SpawnError {
 const OWN_RIGHTS: Rights = Rights::DUPLICATE
     .union(Rights::TRANSFER)
     .union(Rights::WAIT)
+    .union(Rights::SIGNAL)
     .union(Rights::INSPECT)
     .union(Rights::MANAGE);
 
@@ -88,7 +93,12 @@ const OWN_RIGHTS: Rights = Rights::DUPLICATE
 /// # Errors
 /// [`SpawnError`]; nothing is left behind, and the given capabilities are closed.
 pub fn spawn(request: SpawnRequest<'_>) -> Result<Ref<Process>, SpawnError> {
-    let process = Process::new(request.name, request.parent, &request.job)?;
+    let process = Process::new(
+        request.name,
+        request.parent,
+        &request.job,
+        request.restrictions,
+    )?;
     let started = start(&process, request.file, request.blob, request.handles);
     if started.is_err() {
         process.abandon();
@@ -151,7 +161,10 @@ fn enter(
 ) -> Result<StartupHandle, SpawnError> {
     match process.handles().add(capability) {
         Ok(handle) => Ok(StartupHandle { handle, tag, index }),
-        Err(error) if error.limit => Err(SpawnError::LimitReached),
-        Err(_) => Err(SpawnError::NoMemory),
+        Err(error) => Err(match error.reason {
+            NoSlot::LimitReached => SpawnError::LimitReached,
+            NoSlot::NoMemory => SpawnError::NoMemory,
+            NoSlot::Revoked => SpawnError::Revoked,
+        }),
     }
 }

@@ -100,13 +100,14 @@ fn depart(previous: &Thread, how: Departure) -> Option<Borrowed<'static, Thread>
 /// What has to be right before a thread goes on.
 fn prepare(next: &Thread) {
     next.apply_restart();
-    if next.is_killed() {
+    if next.needs_attention() {
         arch::raise_pending(PENDING_ATTENTION);
     }
     if let Some(owner) = next.owner() {
         next.context.set_translation(owner.translation());
     }
     epoch::enter_domain(next.domain());
+    arch::use_strict_calls(next.is_strict());
 }
 
 /// Switches to the next thread, keeping the frames; returns when this one runs again.
@@ -176,6 +177,13 @@ pub fn preempt_kernel() {
 pub fn handle_user_pending() {
     let bits = arch::take_pending();
     let thread = current();
+    if let Some(code) = thread.take_break()
+        && let Some(owner) = thread.owner()
+    {
+        arch::irq_enable();
+        owner.take_break(&thread, code);
+        arch::irq_disable();
+    }
     if thread.is_killed() {
         if let Some(owner) = thread.owner() {
             arch::irq_enable();
@@ -204,8 +212,11 @@ pub fn mend_fault(address: u64, access: Access) -> bool {
 pub fn handle_ipi() {
     epoch::acknowledge();
     let me = arch::cpu_id();
-    if CURRENT.get().is_some_and(|thread| thread.is_killed()) {
-        arch::raise_pending(PENDING_ATTENTION);
+    if let Some(thread) = CURRENT.get() {
+        arch::use_strict_calls(thread.is_strict());
+        if thread.needs_attention() {
+            arch::raise_pending(PENDING_ATTENTION);
+        }
     }
     if IDLE.load(Ordering::Relaxed) & (1 << me) != 0 {
         arch::raise_pending(PENDING_RESCHEDULE);

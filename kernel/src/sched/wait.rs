@@ -24,7 +24,8 @@ pub trait Waiter: Send + Sync {
 pub enum WaitError {
     /// No memory for the deadline.
     NoMemory,
-    /// The thread is told to end; it will not see the answer of its call.
+    /// The thread is told to end, and will not see the answer of its call; or a break is
+    /// due.
     Killed,
 }
 
@@ -102,7 +103,7 @@ impl Borrowed<'_, Thread> {
         // `kill` marks the thread first and looks at the wait then; this is the other
         // order, so that one of the two sees the other.
         fence(Ordering::SeqCst);
-        if self.killed.load(Ordering::SeqCst) {
+        if self.needs_attention() {
             self.close_wait();
             return Err(WaitError::Killed);
         }
@@ -193,6 +194,17 @@ impl Thread {
             *self.target.lock() = WaitTarget::None;
         }
         closed
+    }
+
+    /// Ends the wait, if it is one for `object`, because the waiter has lost it.
+    pub fn end_wait_for(&self, object: &Ref<dyn KernelObject>) -> bool {
+        let key = self.wait.load(Ordering::Acquire);
+        let waits = match &*self.target.lock() {
+            WaitTarget::Object(other) => other.same(object),
+            _ => false,
+        };
+        // Should another wait be open by now, the key no longer fits.
+        waits && self.complete(key, Some(Error::Revoked), [0; 3])
     }
 
     /// As [`Thread::complete`], for whoever took the thread off its list: whichever wait is

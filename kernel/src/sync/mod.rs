@@ -24,6 +24,7 @@ mod ref_slot;
 mod reference;
 mod running;
 mod spin_lock;
+mod tie;
 mod wait_list;
 mod wait_queue;
 
@@ -39,5 +40,6 @@ pub use ref_slot::RefSlot;
 pub use reference::{AllocError, Ref};
 pub use running::{RunningCell, Runs};
 pub use spin_lock::{MaskedGuard, SpinGuard, SpinLock};
+pub use tie::Tie;
 pub use wait_list::WaitList;
 pub use wait_queue::{Parked, Parker, WaitQueue, set_parker};

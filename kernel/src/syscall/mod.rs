@@ -23,10 +23,12 @@ mod memory;
 mod port;
 mod process;
 mod stream;
+mod strict;
 mod system;
 mod terminal;
 mod thread;
 mod time;
+mod upcall;
 
 use crate::arch::{self, LongHandler, PENDING_BLOCKED, ShortHandler, ShortResult, SyscallTable};
 use crate::sync::epoch::Masked;
@@ -41,16 +43,20 @@ use directory::{
 use event::{event_create, event_signal, event_wait};
 use file::{file_memory, file_read, file_seek, file_stat, file_sync, file_truncate, file_write};
 use futex::{futex_wait, futex_wake};
-use handle::{handle_close, handle_duplicate, handle_info, handle_list, object_wait};
+use handle::{
+    handle_close, handle_duplicate, handle_info, handle_list, handle_revoke, object_wait,
+};
 use job::{job_create, job_info, job_kill, job_set_limit};
 use memory::{memory_create, memory_map, memory_protect, memory_unmap};
 use port::{port_add, port_create, port_remove, port_wait};
 use process::{process_exit, process_info, process_kill, process_spawn};
 use stream::{stream_read, stream_write};
+use strict::process_restrict;
 use system::{entropy_read, log_read, log_write, power_control, system_info};
 use terminal::{terminal_control, terminal_info};
 use thread::{thread_create, thread_exit, thread_sleep, thread_yield};
 use time::{clock_read, clock_set, time_now};
+use upcall::{process_interrupt, upcall_return, upcall_set};
 
 pub use job::JOB_RIGHTS;
 pub use system::{SystemObject, SystemRole, set_machine_facts};
@@ -105,6 +111,15 @@ fn run_long(arguments: Args, handler: fn(&Context<'_>, Args) -> Outcome) -> u64 
     }
 }
 
+/// Every call goes the long way; the row behind the last one refuses.
+const STRICT_SHORT: [ShortHandler; ROWS] = {
+    let mut rows: [ShortHandler; ROWS] = [arch::long_call; ROWS];
+    if let Some(last) = rows.last_mut() {
+        *last = unknown_call;
+    }
+    rows
+};
+
 extern "C" fn unknown_call(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> ShortResult {
     ShortResult {
         error: Error::BadSyscall as u64,
@@ -123,38 +138,38 @@ fn null(_short: Short<'_>, _args: Args) -> Result<u64, Error> {
 
 /// Sorts the calls: hands name and number to the macro for short ones or for the others.
 macro_rules! short_or_long {
-    (null) => {
-        short!(null);
+    ($number:literal null) => {
+        short!($number null);
     };
-    (thread_yield) => {
-        short!(thread_yield);
+    ($number:literal thread_yield) => {
+        short!($number thread_yield);
     };
-    (thread_sleep) => {
-        short!(thread_sleep);
+    ($number:literal thread_sleep) => {
+        short!($number thread_sleep);
     };
-    (event_signal) => {
-        short!(event_signal);
+    ($number:literal event_signal) => {
+        short!($number event_signal);
     };
-    (event_wait) => {
-        short!(event_wait);
+    ($number:literal event_wait) => {
+        short!($number event_wait);
     };
-    (object_wait) => {
-        short!(object_wait);
+    ($number:literal object_wait) => {
+        short!($number object_wait);
     };
-    (time_now) => {
-        short!(time_now);
+    ($number:literal time_now) => {
+        short!($number time_now);
     };
-    (clock_read) => {
-        short!(clock_read);
+    ($number:literal clock_read) => {
+        short!($number clock_read);
     };
-    ($name:ident) => {
-        long!($name);
+    ($number:literal $name:ident) => {
+        long!($number $name);
     };
 }
 
 /// The row of a short call.
 macro_rules! short {
-    ($name:ident) => {
+    ($number:literal $name:ident) => {
         pub(super) mod $name {
             pub(in super::super) extern "C" fn short(
                 a: u64,
@@ -167,19 +182,41 @@ macro_rules! short {
                 super::super::run_short([a, b, c, d, e, f], super::super::$name)
             }
             pub(in super::super) const LONG: crate::arch::LongHandler = super::super::no_long_call;
+            pub(in super::super) extern "C" fn strict(
+                a: u64,
+                b: u64,
+                c: u64,
+                d: u64,
+                e: u64,
+                f: u64,
+            ) -> u64 {
+                super::super::strict::run($number, || {
+                    super::super::strict::finish_short(short(a, b, c, d, e, f))
+                })
+            }
         }
     };
 }
 
 /// The row of any other call.
 macro_rules! long {
-    ($name:ident) => {
+    ($number:literal $name:ident) => {
         pub(super) mod $name {
             pub(in super::super) use crate::arch::long_call as short;
             extern "C" fn long(a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> u64 {
                 super::super::run_long([a, b, c, d, e, f], super::super::$name)
             }
             pub(in super::super) const LONG: crate::arch::LongHandler = long;
+            pub(in super::super) extern "C" fn strict(
+                a: u64,
+                b: u64,
+                c: u64,
+                d: u64,
+                e: u64,
+                f: u64,
+            ) -> u64 {
+                super::super::strict::run($number, || long(a, b, c, d, e, f))
+            }
         }
     };
 }
@@ -193,7 +230,7 @@ macro_rules! dispatch {
             rights $rights:literal errors [ $($error:ident),* ];
     )+) => {
         mod entry {
-            $( short_or_long!($name); )+
+            $( short_or_long!($number $name); )+
         }
 
         const SHORT: [ShortHandler; ROWS] = [ $( entry::$name::short, )+ unknown_call ];
@@ -204,6 +241,13 @@ macro_rules! dispatch {
             count: abi::SYSCALLS.len() as u64,
             short: SHORT,
             long: LONG,
+        };
+
+        /// The same for processes that have given something up.
+        pub static STRICT_TABLE: SyscallTable<ROWS> = SyscallTable {
+            count: abi::SYSCALLS.len() as u64,
+            short: STRICT_SHORT,
+            long: [ $( entry::$name::strict, )+ no_long_call ],
         };
     };
 }

@@ -46,3 +46,11 @@ pub mod sync;
 pub mod syscall;
 pub mod time;
 pub mod word;
+#[cfg(any(test, feature = "ktest"))]
+#[allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    reason = "tests, which are to stop where a number overflows"
+)]
+mod workload;

@@ -12,6 +12,10 @@ pub const KERNEL_RESERVE_SHARE: u64 = 32;
 pub const KERNEL_RESERVE_PAGES_MIN: u64 = 512;
 /// The most of it, in pages.
 pub const KERNEL_RESERVE_PAGES_MAX: u64 = 4096;
+/// Most reserves of heap memory: one for each mounted volume.
+pub const HEAP_RESERVES_MAX: usize = 8;
+/// Most runs of 256 KiB in one reserve.
+pub const HEAP_RESERVE_RUNS_MAX: usize = 32;
 /// One part in so many of the memory may be the kernel stacks of programs' threads.
 pub const THREAD_STACKS_SHARE: u64 = 8;
 /// One part in so many of the memory may be what the kernel keeps for programs: kernel

@@ -43,7 +43,7 @@ pub use back_end::page_memory::{copy_page, zero_page};
 pub use back_end::power::{
     power_off, reboot, semihosting_exit, semihosting_write, set_firmware_call,
 };
-pub use back_end::stack::{backtrace, halt_forever};
+pub use back_end::stack::{backtrace, halt_forever, stack_id};
 pub use back_end::switch::{leave, load_vector_state, prepare_kernel_thread, resume, switch};
 pub use back_end::timer::{arm_timer, counter, counter_hz, disarm_timer, init_timer};
 pub use context::{Context, UserFrame, VectorState};

@@ -8,6 +8,7 @@
 mod interrupts;
 mod memory;
 mod scheduler;
+mod shortage;
 mod user_copy;
 
 use alloc::string::String;
@@ -56,11 +57,12 @@ macro_rules! check_eq {
 
 use {check, check_eq};
 
-const AREAS: [&[Test]; 4] = [
+const AREAS: [&[Test]; 5] = [
     memory::TESTS,
     user_copy::TESTS,
     scheduler::TESTS,
     interrupts::TESTS,
+    shortage::TESTS,
 ];
 
 /// Runs every test and ends the machine.

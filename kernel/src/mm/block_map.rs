@@ -33,7 +33,7 @@ impl BlockMap {
 
     /// Takes `1 << order` pages at a multiple of their number; returns the first.
     pub fn take(&mut self, order: u32) -> Option<usize> {
-        let run = run(order)?;
+        let run = ones(order)?;
         for (index, word) in self.words.iter_mut().enumerate() {
             if let Some(bit) = aligned_run(*word, order) {
                 *word &= !(run << bit);
@@ -65,7 +65,7 @@ impl BlockMap {
     ///
     /// Returns false, and changes nothing, where one of them is free already.
     pub fn give(&mut self, first: usize, order: u32) -> bool {
-        let (Some(run), Some(word)) = (run(order), self.words.get_mut(first >> WORD_SHIFT)) else {
+        let (Some(run), Some(word)) = (ones(order), self.words.get_mut(first >> WORD_SHIFT)) else {
             return false;
         };
         let bits = run << (first % 64);
@@ -79,7 +79,7 @@ impl BlockMap {
 }
 
 /// `1 << order` ones; `None` for more than a word holds.
-fn run(order: u32) -> Option<u64> {
+pub(super) fn ones(order: u32) -> Option<u64> {
     let pages = 1u32
         .checked_shl(order)
         .filter(|pages| *pages <= u64::BITS)?;
@@ -87,7 +87,7 @@ fn run(order: u32) -> Option<u64> {
 }
 
 /// Lowest multiple of `1 << order` at which `word` has that many ones in a row.
-fn aligned_run(word: u64, order: u32) -> Option<u32> {
+pub(super) fn aligned_run(word: u64, order: u32) -> Option<u32> {
     /// For each order the bits at its multiples.
     const STARTS: [u64; 7] = [
         u64::MAX,

@@ -14,6 +14,7 @@ use crate::sync::atomic::{AtomicU32, Ordering};
 
 use super::PAGE;
 use super::frame_cache::{give_page, take_page};
+use super::shortage;
 
 /// What a page is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +67,9 @@ impl Frame {
 
     /// A page with whatever it held before; the caller overwrites all of it.
     fn uninitialised(purpose: Purpose) -> Option<Frame> {
+        if shortage::strikes() {
+            return None;
+        }
         let address = take_page(purpose)?;
         state(address)?.store(((purpose as u32) << PURPOSE_SHIFT) | 1, Ordering::Relaxed);
         Some(Frame { address })

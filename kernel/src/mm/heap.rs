@@ -2,15 +2,17 @@
 //!
 //! A slab is one run of pages: a header, then objects of one size class; free objects
 //! are linked through their first word. Each class has its own lock.
+//!
+//! Slabs have a home: the common one, or a reserve ([`reservation`](super::reservation)),
+//! whose objects go only to the thread with the reservation.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
 
-use crate::arch::{phys_to_virt, virt_to_phys};
 use crate::sync::SpinLock;
 
-use super::frame::Purpose;
-use super::frame_pool::{give_pages, take_pages};
+use super::reservation::{COMMON, HOMES, give_heap_pages, home, take_home_pages};
+use super::shortage;
 
 /// Object sizes in bytes and, as a power of two of pages, the size of their slabs.
 const CLASSES: [(usize, u32); 15] = [
@@ -71,6 +73,8 @@ struct Slab {
     used: usize,
     previous: *mut Slab,
     next: *mut Slab,
+    /// Never changes while the slab lives.
+    home: usize,
 }
 
 const _: () = assert!(size_of::<Slab>() <= HEADER_BYTES);
@@ -85,15 +89,40 @@ struct Class {
 // SAFETY: the slabs belong to the class and are only touched under its lock.
 unsafe impl Send for Class {}
 
-static SLABS: [SpinLock<Class>; CLASSES.len()] = [const {
-    SpinLock::new(Class {
-        partial: null_mut(),
-        spare: null_mut(),
-    })
-}; CLASSES.len()];
+/// By home and class.
+static SLABS: [[SpinLock<Class>; CLASSES.len()]; HOMES] = [const {
+    [const {
+        SpinLock::new(Class {
+            partial: null_mut(),
+            spare: null_mut(),
+        })
+    }; CLASSES.len()]
+}; HOMES];
 
 fn slab_bytes(class: usize) -> usize {
     PAGE << CLASSES[class].1
+}
+
+/// The slab of an object: slabs are aligned to their size.
+fn slab_of(class: usize, object: *mut u8) -> *mut Slab {
+    // The negative of a power of two is the mask of its multiples.
+    object
+        .map_addr(|address| address & slab_bytes(class).wrapping_neg())
+        .cast()
+}
+
+/// Takes memory of a home.
+fn take(home: usize, layout: &Layout) -> Option<NonNull<u8>> {
+    match class_of(layout) {
+        Some(class) => SLABS[home][class].lock().alloc(home, class),
+        None => NonNull::new(take_home_pages(home, order_of(layout))?),
+    }
+}
+
+/// Takes memory of the reserve that this thread has, if it has one.
+#[cold]
+fn take_reserved(layout: &Layout) -> Option<NonNull<u8>> {
+    take(home()?, layout)
 }
 
 impl Class {
@@ -128,12 +157,12 @@ impl Class {
         }
     }
 
-    fn make_slab(&mut self, class: usize) -> Option<*mut Slab> {
+    fn make_slab(&mut self, home: usize, class: usize) -> Option<*mut Slab> {
         if !self.spare.is_null() {
             return Some(core::mem::replace(&mut self.spare, null_mut()));
         }
         let (size, order) = CLASSES[class];
-        let base = phys_to_virt(take_pages(order, Purpose::Heap)?);
+        let base = take_home_pages(home, order)?;
         let slab = base.cast::<Slab>();
         let mut free = null_mut::<u8>();
         for offset in (HEADER_BYTES..ENDS[class]).step_by(size).rev() {
@@ -151,14 +180,15 @@ impl Class {
                 used: 0,
                 previous: null_mut(),
                 next: null_mut(),
+                home,
             })
         };
         Some(slab)
     }
 
-    fn alloc(&mut self, class: usize) -> Option<NonNull<u8>> {
+    fn alloc(&mut self, home: usize, class: usize) -> Option<NonNull<u8>> {
         if self.partial.is_null() {
-            let slab = self.make_slab(class)?;
+            let slab = self.make_slab(home, class)?;
             // SAFETY: a slab without objects is in no list.
             unsafe { self.list(slab) };
         }
@@ -178,9 +208,8 @@ impl Class {
     /// # Safety
     /// `object` was allocated from this class and is not used any more.
     unsafe fn free(&mut self, class: usize, object: *mut u8) {
-        // The negative of a power of two is the mask of its multiples.
-        let slab = (object as usize & slab_bytes(class).wrapping_neg()) as *mut Slab;
-        // SAFETY: slabs are aligned to their size, so this is the object's slab.
+        let slab = slab_of(class, object);
+        // SAFETY: this is the object's slab.
         unsafe {
             let was_full = (*slab).free.is_null();
             object.cast::<*mut u8>().write((*slab).free);
@@ -190,9 +219,13 @@ impl Class {
                 if !was_full {
                     self.unlist(slab);
                 }
-                let old = core::mem::replace(&mut self.spare, slab);
-                if !old.is_null() {
-                    give_pages(virt_to_phys(old.cast()), CLASSES[class].1, Purpose::Heap);
+                // A reserve is to be whole again: it keeps no spare slab.
+                let gone = match (*slab).home {
+                    COMMON => core::mem::replace(&mut self.spare, slab),
+                    _ => slab,
+                };
+                if !gone.is_null() {
+                    give_heap_pages(gone.cast(), CLASSES[class].1);
                 }
             } else if was_full {
                 self.list(slab);
@@ -230,20 +263,23 @@ pub struct KernelHeap;
 // their class, page runs by the frame pool. Sizes and alignments are those asked for.
 unsafe impl GlobalAlloc for KernelHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        match class_of(&layout) {
-            Some(class) => SLABS[class]
-                .lock()
-                .alloc(class)
-                .map_or(null_mut(), NonNull::as_ptr),
-            None => take_pages(order_of(&layout), Purpose::Heap).map_or(null_mut(), phys_to_virt),
-        }
+        let taken = match shortage::of_heap() {
+            None => take(COMMON, &layout).or_else(|| take_reserved(&layout)),
+            Some(shortage::Scarce::Pool) => take_reserved(&layout),
+            Some(shortage::Scarce::All) => None,
+        };
+        taken.map_or(null_mut(), NonNull::as_ptr)
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         match class_of(&layout) {
-            // SAFETY: the caller returns what `alloc` gave for this layout.
-            Some(class) => unsafe { SLABS[class].lock().free(class, block) },
-            None => give_pages(virt_to_phys(block), order_of(&layout), Purpose::Heap),
+            // SAFETY: the caller returns what `alloc` gave for this layout, so it lies in a
+            // live slab of this class, whose home does not change.
+            Some(class) => unsafe {
+                let home = (*slab_of(class, block)).home;
+                SLABS[home][class].lock().free(class, block);
+            },
+            None => give_heap_pages(block, order_of(&layout)),
         }
     }
 }

@@ -31,6 +31,8 @@ mod memory_clone;
 mod page_map;
 mod page_table;
 mod reclaim;
+mod reservation;
+pub mod shortage;
 mod user;
 mod vma;
 
@@ -46,6 +48,7 @@ pub use kernel_stack::KernelStack;
 pub use layout::Layout;
 pub use memory::{MemoryPages, PageSource, SourceError};
 pub use reclaim::{reclaim, set_reclaimer};
+pub use reservation::{HeapReservation, HeapReserve, RESERVE_RUN_BYTES, has_reservation};
 pub use user::{CopyError, UserReader, UserWriter, load_user_u32};
 pub use vma::Backing;
 

@@ -45,7 +45,7 @@ const PARTS: [Part; 8] = [
     Part::error("docs", documents::findings),
     Part::error("dependencies", dependencies::findings),
     Part::warning("shape", shape::findings),
-    Part::warning("allocations", allocations::findings),
+    Part::error("allocations", allocations::findings),
     Part::error("clippy", lints::findings),
 ];
 

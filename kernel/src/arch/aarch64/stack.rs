@@ -2,6 +2,8 @@
 
 use core::arch::asm;
 
+use crate::limits::KERNEL_STACK_BYTES;
+
 /// Calls `visit` with the return addresses of a chain of frame records, newest first.
 ///
 /// `start` is a frame pointer, or 0 for the caller's own. Ends at anything that does
@@ -48,4 +50,12 @@ pub fn halt_forever() -> ! {
     loop {
         aarch64_cpu::asm::wfi();
     }
+}
+
+/// A number for the stack that is in use, and so for the thread that uses it.
+pub fn stack_id() -> u64 {
+    /// Stacks start at multiples of this.
+    const APART: u64 = 2 * KERNEL_STACK_BYTES as u64;
+    let here = 0u8;
+    &raw const here as u64 & !(APART - 1)
 }

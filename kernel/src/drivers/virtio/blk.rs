@@ -59,11 +59,30 @@ struct Header {
     sector: u64,
 }
 
+/// What a request has beside its buffer. There is one for each request that the queue has
+/// room for, so sending allocates nothing.
+struct Envelope {
+    header: Header,
+    status: [u8; 1],
+}
+
+impl Envelope {
+    const fn new() -> Envelope {
+        Envelope {
+            header: Header {
+                kind: 0,
+                reserved: 0,
+                sector: 0,
+            },
+            status: [STATUS_NONE],
+        }
+    }
+}
+
 /// A request the device works on. Everything it may touch is owned here.
 struct InFlight {
     number: u64,
-    header: Box<Header>,
-    status: Box<[u8; 1]>,
+    envelope: Box<Envelope>,
     buffer: Vec<u8>,
 }
 
@@ -71,6 +90,9 @@ struct State {
     transport: MmioTransport<'static>,
     /// On the heap, like what follows: kernel stacks are small.
     queue: Box<VirtQueue<KernelHal, QUEUE_SIZE>>,
+    /// Frames of requests that are not under way.
+    #[expect(clippy::vec_box, reason = "the device knows where each is")]
+    envelopes: Vec<Box<Envelope>>,
     /// By the queue's token.
     in_flight: Vec<Option<InFlight>>,
     done: Vec<(u64, Result<Completion, Error>)>,
@@ -127,10 +149,20 @@ impl VirtioBlk {
         in_flight.resize_with(QUEUE_SIZE, || None);
         done.try_reserve(QUEUE_SIZE)
             .map_err(|_| VirtioError("there is no memory for it"))?;
+        let mut envelopes = Vec::new();
+        for _ in 0..QUEUE_DEPTH {
+            let envelope = try_box(Envelope::new());
+            let room = envelopes.try_reserve(1);
+            let (Ok(envelope), Ok(())) = (envelope, room) else {
+                return Err(VirtioError("there is no memory for it"));
+            };
+            envelopes.push(envelope);
+        }
         Ok(VirtioBlk {
             state: SpinLock::new(State {
                 transport,
                 queue,
+                envelopes,
                 in_flight,
                 done,
                 next_number: 1,
@@ -195,17 +227,13 @@ impl State {
         sector: u64,
         buffer: Vec<u8>,
     ) -> Result<Ticket, Error> {
-        let header = try_box(Header {
-            kind: kind.to_le(),
-            reserved: 0,
-            sector: sector.to_le(),
-        })
-        .map_err(|_| Error::Failed)?;
-        let status = try_box([STATUS_NONE]).map_err(|_| Error::Failed)?;
+        let mut envelope = self.envelopes.pop().ok_or(Error::Failed)?;
+        *envelope = Envelope::new();
+        envelope.header.kind = kind.to_le();
+        envelope.header.sector = sector.to_le();
         let mut entry = InFlight {
             number,
-            header,
-            status,
+            envelope,
             buffer,
         };
         let token = entry.with_buffers(kind, |inputs, outputs| {
@@ -213,7 +241,10 @@ impl State {
             // into `in_flight` until `pop_used` returns its token.
             unsafe { self.queue.add(inputs, outputs) }
         });
-        let token = token.map_err(|_| Error::Failed)?;
+        let Ok(token) = token else {
+            self.envelopes.push(entry.envelope);
+            return Err(Error::Failed);
+        };
         match self.in_flight.get_mut(usize::from(token)) {
             Some(place) => *place = Some(entry),
             None => {
@@ -238,7 +269,7 @@ impl State {
                 self.fail("it returned a request that was never sent");
                 return;
             };
-            let kind = u32::from_le(entry.header.kind);
+            let kind = u32::from_le(entry.envelope.header.kind);
             let popped = entry.with_buffers(kind, |inputs, outputs| {
                 // SAFETY: these are the buffers that were added under this token.
                 unsafe { self.queue.pop_used(token, inputs, outputs) }
@@ -248,7 +279,8 @@ impl State {
             } else {
                 1
             };
-            let [status] = *entry.status;
+            let [status] = entry.envelope.status;
+            self.envelopes.push(entry.envelope);
             let result = match (popped, status) {
                 (Ok(written), STATUS_OK) if kind != TYPE_IN || written as usize >= expected => {
                     Ok(Completion {
@@ -277,8 +309,9 @@ impl InFlight {
         work: impl for<'a> FnOnce(&'a [&'a [u8]], &'a mut [&'a mut [u8]]) -> R,
     ) -> R {
         use zerocopy::IntoBytes;
-        let header = self.header.as_bytes();
-        let status = &mut self.status[..];
+        let envelope = &mut *self.envelope;
+        let header = envelope.header.as_bytes();
+        let status = &mut envelope.status[..];
         match kind {
             TYPE_IN => work(&[header], &mut [&mut self.buffer, status]),
             TYPE_OUT => work(&[header, &self.buffer], &mut [status]),

@@ -69,7 +69,7 @@ impl Directory {
     /// # Errors
     /// As the engine reports.
     pub fn root_of(volume: &Ref<MountedVolume>) -> Result<Ref<Directory>, Error> {
-        let root = volume.engine(|engine| engine.root());
+        let root = volume.root();
         Ok(Directory::new(volume.node(volume, root)?)?)
     }
 

@@ -22,6 +22,7 @@ impl From<viperfs::Error> for Error {
             viperfs::Error::NoSpace => Error::NoSpace,
             viperfs::Error::ReadOnly => Error::ReadOnly,
             viperfs::Error::TooLarge => Error::TooLarge,
+            viperfs::Error::NoMemory => Error::NoMemory,
             viperfs::Error::Io { .. } => Error::Io,
             viperfs::Error::Corrupt { .. } | viperfs::Error::NotViperFs => Error::Corrupt,
             viperfs::Error::Unsupported(_) => Error::NotSupported,

@@ -105,6 +105,25 @@ impl File {
         Ok(done)
     }
 
+    /// Writes whole from the kernel's side.
+    ///
+    /// # Errors
+    /// As [`File::write`].
+    #[cfg(any(test, feature = "ktest"))]
+    pub fn write_from(&self, offset: u64, data: &[u8]) -> Result<(), Error> {
+        let mut done = 0;
+        while done < data.len() {
+            let (page, within, part) = page_part(offset, done, data.len());
+            let frame = self.node.page_for_write(page, within, part)?;
+            let end = done.saturating_add(part);
+            frame.write(within, data.get(done..end).unwrap_or(&[]));
+            let end = offset.saturating_add(end as u64);
+            self.node.written(page, end)?;
+            done = done.saturating_add(part);
+        }
+        Ok(())
+    }
+
     /// Writes at `offset`, or at the end of a file opened for appending; returns the bytes
     /// written.
     ///

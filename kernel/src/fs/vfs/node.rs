@@ -64,6 +64,7 @@ impl PageSource for FileSource {
                 log::error!("file {} at {offset}: block {block}: {why}", self.ino);
                 Err(SourceError::Corrupt)
             }
+            Err(viperfs::Error::NoMemory) => Err(SourceError::NoMemory),
             Err(_) => Err(SourceError::Io),
         }
     }
@@ -300,8 +301,6 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        if let Err(error) = self.volume.engine(|engine| engine.release(self.ino)) {
-            log::warn!("file {} could not be released: {error}", self.ino);
-        }
+        self.volume.release(self.ino);
     }
 }

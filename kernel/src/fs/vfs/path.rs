@@ -51,9 +51,10 @@ pub(super) fn walk<'p>(start: &Ref<Node>, path: &'p [u8], case: Case) -> Result<
         }
         if let Some(directory) = pending.replace(name) {
             let next = enter(start, here, directory, case)?;
-            if stack.len() >= DEPTH_MAX || stack.try_reserve(1).is_err() {
+            if stack.len() >= DEPTH_MAX {
                 return Err(Error::NameTooLong);
             }
+            stack.try_reserve(1).map_err(|_| Error::NoMemory)?;
             stack.push(here);
             here = next;
         }

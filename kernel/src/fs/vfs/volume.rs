@@ -7,7 +7,7 @@ use abi::fs::VolumeInfo;
 use crate::block::{self, BlockDevice, Completion, Limits, Request, Ticket};
 use crate::fs::viperfs::{self, MountOptions, Volume};
 use crate::limits::DIRTY_PAGES_MAX;
-use crate::mm::{self, PAGE};
+use crate::mm::{self, HeapReserve, PAGE};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Mutex, Ref, SpinLock};
 use crate::time::wall_ns;
@@ -52,6 +52,8 @@ impl BlockDevice for BlockDisk {
 #[derive(Debug)]
 pub struct MountedVolume {
     engine: Mutex<Volume<BlockDisk>>,
+    /// Memory for one operation of the engine.
+    reserve: HeapReserve,
     /// Nodes in memory, by number.
     nodes: SpinLock<Vec<Ref<Node>>>,
     /// Nodes that nobody needs any more, to be released by the next write-back.
@@ -82,7 +84,10 @@ impl MountedVolume {
             cache_bytes,
             ..MountOptions::default()
         };
+        let reserve = HeapReserve::new().map_err(|_| viperfs::Error::NoMemory)?;
         let engine = Volume::mount(disk, &options).map_err(|(_, error)| error)?;
+        let filled = reserve.reserve(engine.memory_need()).map(drop);
+        filled.map_err(|_| viperfs::Error::NoMemory)?;
         let free = engine.usage().free_bytes;
         let mut label = [0; 32];
         for (place, byte) in label.iter_mut().zip(engine.label().bytes()) {
@@ -90,6 +95,7 @@ impl MountedVolume {
         }
         let volume = Ref::new(MountedVolume {
             engine: Mutex::new(engine),
+            reserve,
             nodes: SpinLock::new(Vec::new()),
             leaving: SpinLock::new(Vec::new()),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
@@ -98,7 +104,7 @@ impl MountedVolume {
             read_only: AtomicBool::new(read_only),
             label,
         });
-        let volume = volume.map_err(|_| viperfs::Error::Unsupported("more memory"))?;
+        let volume = volume.map_err(|_| viperfs::Error::NoMemory)?;
         mm::set_reclaimer(reclaim_pages);
         let mut volumes = VOLUMES.lock();
         if volumes.try_reserve(1).is_ok() {
@@ -107,19 +113,48 @@ impl MountedVolume {
         Ok(volume)
     }
 
+    /// Number of the root directory.
+    pub(super) fn root(&self) -> u64 {
+        self.engine.lock().root()
+    }
+
     /// Number of the volume while it is mounted.
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// Runs `work` on the engine, alone.
-    pub(super) fn engine<R>(&self, work: impl FnOnce(&mut Volume<BlockDisk>) -> R) -> R {
+    /// Runs `work` on the engine, alone and with memory set aside for it.
+    ///
+    /// # Errors
+    /// As `work`; and no memory, with nothing done.
+    pub(super) fn engine<R>(
+        &self,
+        work: impl FnOnce(&mut Volume<BlockDisk>) -> Result<R, viperfs::Error>,
+    ) -> Result<R, viperfs::Error> {
         let mut engine = self.engine.lock();
+        let need = engine.memory_need();
+        let reservation = self.reserve.reserve(need).or_else(|_| {
+            // What fills the reserve up may be nodes that the engine can read again.
+            engine.drop_caches();
+            mm::reclaim();
+            self.reserve.reserve(need)
+        });
+        let reservation = reservation.map_err(|_| viperfs::Error::NoMemory)?;
         let result = work(&mut engine);
         let usage = engine.usage();
         self.free.store(usage.free_bytes, Ordering::Relaxed);
         self.read_only.store(usage.read_only, Ordering::Relaxed);
+        drop(reservation);
         result
+    }
+
+    /// Ends the hold on a node that nobody has any more.
+    pub(super) fn release(&self, ino: u64) {
+        match self.engine(|engine| engine.release(ino)) {
+            Ok(()) => {}
+            Err(viperfs::Error::NoMemory) => self.engine.lock().release_later(ino),
+            Err(error) => log::warn!("file {ino} could not be released: {error}"),
+        }
     }
 
     /// Whether changes are refused.
@@ -145,7 +180,7 @@ impl MountedVolume {
         let node = match Node::new(this.clone(), &stat) {
             Ok(node) => node,
             Err(error) => {
-                let _ = self.engine(|engine| engine.release(ino));
+                self.release(ino);
                 return Err(error);
             }
         };
@@ -310,7 +345,7 @@ impl MountedVolume {
 
     /// How full the volume is.
     pub fn info(&self) -> VolumeInfo {
-        let usage = self.engine(|engine| engine.usage());
+        let usage = self.engine.lock().usage();
         VolumeInfo {
             volume: self.id,
             total: usage.total_bytes,

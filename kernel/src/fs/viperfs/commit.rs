@@ -45,12 +45,9 @@ impl<D: BlockDevice> Volume<D> {
     fn write_commit(&mut self) -> Result<()> {
         self.store.seal_tree(&mut self.files)?;
         self.put_subvolume()?;
-        let bitmaps = self.settle_groups()?;
+        self.settle_groups()?;
         self.store.seal_tree(&mut self.root_tree)?;
         self.store.write_nodes()?;
-        for (block, bytes) in bitmaps {
-            self.store.disk.write(block, bytes)?;
-        }
         self.store.disk.flush()?;
         self.write_superblocks()?;
         self.store.cache.clean();
@@ -79,12 +76,12 @@ impl<D: BlockDevice> Volume<D> {
         Ok(self.store.lookup(&self.root_tree, &key, read)?.flatten())
     }
 
-    /// Brings bitmaps and group items to what the commit will write. Returns the
-    /// bitmap blocks.
+    /// Brings bitmaps and group items to what the commit will write, and starts to
+    /// write the bitmaps.
     ///
     /// Making an item writable may move nodes of the root tree, which changes bitmaps
     /// in turn; once all items are writable, filling them in moves nothing.
-    fn settle_groups(&mut self) -> Result<Vec<(u64, Vec<u8>)>> {
+    fn settle_groups(&mut self) -> Result<()> {
         loop {
             let store = &mut self.store;
             store.space.apply_frees(&mut store.disk)?;
@@ -98,21 +95,20 @@ impl<D: BlockDevice> Volume<D> {
                 group.touched = true;
             }
         }
-        let mut bitmaps = Vec::new();
         for index in self.store.space.dirty_groups().to_vec() {
-            bitmaps.extend(self.settle_group(index)?);
+            self.settle_group(index)?;
         }
-        Ok(bitmaps)
+        Ok(())
     }
 
-    fn settle_group(&mut self, index: usize) -> Result<Option<(u64, Vec<u8>)>> {
+    fn settle_group(&mut self, index: usize) -> Result<()> {
         let geometry = self.store.geometry;
         let generation = self.store.generation;
         let Some(group) = self.store.space.group_mut(index) else {
-            return Ok(None);
+            return Ok(());
         };
         let Some(maps) = &group.maps else {
-            return Ok(None);
+            return Ok(());
         };
         let bitmap = maps.used.to_block();
         group.slot = if group.pristine { 0 } else { group.slot ^ 1 };
@@ -129,7 +125,7 @@ impl<D: BlockDevice> Volume<D> {
         let block = geometry.bitmap(index, group.slot);
         self.store
             .put(&mut self.root_tree, &group_key(index), item.as_bytes())?;
-        Ok(Some((block, bitmap)))
+        self.store.disk.write(block, bitmap)
     }
 
     fn write_superblocks(&mut self) -> Result<()> {

@@ -173,6 +173,8 @@ fn empty<D: BlockDevice>(
         inodes: 0,
         label: options.label.into(),
         held: Default::default(),
+        height: 0,
+        orphans_left: false,
         changed: false,
         now_ns: options.now_ns,
     }

@@ -8,7 +8,7 @@
 //! Invariant: after a write failed, every later drain fails, so that no commit can
 //! ever claim what was lost.
 
-use alloc::{collections::VecDeque, vec, vec::Vec};
+use alloc::{collections::VecDeque, vec::Vec};
 
 use super::error::{Error, Result};
 use super::layout::BLOCK_BYTES;
@@ -16,8 +16,10 @@ use crate::block::{self, BlockDevice, Request, SECTOR_BYTES, TRANSFER_BYTES_MAX,
 
 /// Sectors of one block.
 const BLOCK_SECTORS: u64 = (BLOCK_BYTES / SECTOR_BYTES) as u64;
-/// Most writes in flight: bounds the memory that waits for the device.
+/// Most writes in flight.
 const IN_FLIGHT_MAX: usize = 8;
+/// Most bytes that wait for the device.
+pub(crate) const IN_FLIGHT_BYTES_MAX: usize = 512 * 1024;
 
 /// A device seen in blocks.
 #[derive(Debug)]
@@ -33,6 +35,7 @@ pub(crate) struct Disk<D> {
 struct InFlight {
     start: u64,
     end: u64,
+    bytes: usize,
     ticket: Ticket,
 }
 
@@ -81,7 +84,7 @@ impl<D: BlockDevice> Disk<D> {
     /// Starts to read `blocks` blocks, at most [`transfer_blocks`](Self::transfer_blocks).
     pub fn start_read(&mut self, block: u64, blocks: usize) -> Result<PendingRead> {
         self.settle(block, block.saturating_add(blocks as u64));
-        let buffer = vec![0; blocks.saturating_mul(BLOCK_BYTES)];
+        let buffer = zeros(blocks.saturating_mul(BLOCK_BYTES))?;
         let sector = sector_of(block)?;
         let ticket = self
             .device
@@ -108,7 +111,12 @@ impl<D: BlockDevice> Disk<D> {
     pub fn write(&mut self, block: u64, buffer: Vec<u8>) -> Result<()> {
         let end = block.saturating_add((buffer.len() / BLOCK_BYTES) as u64);
         self.settle(block, end);
-        while self.in_flight.len() >= self.depth {
+        let bytes = buffer.len();
+        let most = IN_FLIGHT_BYTES_MAX.saturating_sub(bytes);
+        while self.in_flight.len() >= self.depth || self.bytes_in_flight() > most {
+            if self.in_flight.is_empty() {
+                break;
+            }
             self.reap_oldest();
         }
         let sector = sector_of(block)?;
@@ -117,6 +125,7 @@ impl<D: BlockDevice> Disk<D> {
                 self.in_flight.push_back(InFlight {
                     start: block,
                     end,
+                    bytes,
                     ticket,
                 });
                 Ok(())
@@ -127,6 +136,10 @@ impl<D: BlockDevice> Disk<D> {
                 Err(error)
             }
         }
+    }
+
+    fn bytes_in_flight(&self) -> usize {
+        self.in_flight.iter().map(|write| write.bytes).sum()
     }
 
     /// Waits for every write; fails if any was ever lost.
@@ -167,6 +180,16 @@ impl<D: BlockDevice> Disk<D> {
             });
         }
     }
+}
+
+/// A buffer for a read.
+fn zeros(bytes: usize) -> Result<Vec<u8>> {
+    let mut buffer = Vec::new();
+    buffer
+        .try_reserve_exact(bytes)
+        .map_err(|_| Error::NoMemory)?;
+    buffer.resize(bytes, 0);
+    Ok(buffer)
 }
 
 fn at(block: u64) -> impl Fn(block::Error) -> Error {

@@ -45,6 +45,8 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// There is not enough memory for the operation; nothing was changed.
+    NoMemory,
     /// No superblock was found.
     NotViperFs,
     /// The volume needs something this version does not have.
@@ -68,6 +70,7 @@ impl fmt::Display for Error {
             Error::TooLarge => "the file would be too large",
             Error::Io { block, cause } => return write!(out, "block {block}: {cause}"),
             Error::Corrupt { block, why } => return write!(out, "block {block} is damaged: {why}"),
+            Error::NoMemory => "there is not enough memory",
             Error::NotViperFs => "holds no ViperFS volume",
             Error::Unsupported(what) => return write!(out, "the volume needs {what}"),
         };

@@ -20,7 +20,7 @@ const CREATION: Need = Need {
 };
 /// What a rename needs: two entries, two directories, what is moved, and the removal of
 /// what it replaces.
-const RENAME: Need = Need {
+pub(super) const RENAME: Need = Need {
     leaves: 12,
     splits: 3,
     data_blocks: 0,

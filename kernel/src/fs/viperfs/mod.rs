@@ -20,6 +20,7 @@
 //! | `space` | which blocks are free, and from when |
 //! | `create`, `mount`, `rebuild` | the start of a volume's life, and its way back |
 //! | `transaction`, `commit` | what makes changes whole and durable |
+//! | `memory_need` | memory to set aside before an operation |
 //! | `inode`, `dir`, `name`, `fold`, `link` | files, directories and names |
 //! | `extent_map`, `read`, `write`, `truncate`, `orphan` | the bytes of files |
 //! | `check` | is everything on a volume as it has to be |
@@ -42,6 +43,7 @@ mod fold;
 mod inode;
 pub mod layout;
 mod link;
+mod memory_need;
 mod mount;
 mod name;
 mod node_cache;

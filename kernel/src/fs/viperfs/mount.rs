@@ -14,6 +14,7 @@ use super::disk::Disk;
 use super::error::{Error, Result, corrupt};
 use super::layout::geometry::{PLACES, SLOTS};
 use super::layout::group::GroupItem;
+use super::layout::node_header::LEVEL_MAX;
 use super::layout::superblock::{STATE_NEEDS_CHECK, Superblock, Unusable};
 use super::layout::{BLOCK_BYTES, Geometry, ItemKind, Key, NodePointer, owner};
 use super::node_cache::NodeCache;
@@ -128,6 +129,11 @@ pub(super) fn find_superblocks<D: BlockDevice>(disk: &mut Disk<D>) -> Result<Vec
     Ok(found)
 }
 
+fn new_cache(options: &MountOptions, geometry: &Geometry) -> NodeCache {
+    let nodes = options.cache_bytes.checked_div(geometry.node_bytes);
+    NodeCache::new(nodes.unwrap_or(0).max(CACHE_NODES_MIN))
+}
+
 /// Opens the state a superblock describes.
 fn open<D: BlockDevice>(
     disk: Disk<D>,
@@ -153,15 +159,11 @@ fn open<D: BlockDevice>(
     let next = newest.saturating_add(1).saturating_add(odd);
     let read_only =
         options.read_only || disk.is_read_only() || superblock.features_read_only.get() != 0;
-    let cache_nodes = options
-        .cache_bytes
-        .checked_div(geometry.node_bytes)
-        .unwrap_or(0);
     let mut store = Store {
         disk,
         geometry,
         uuid32: uuid32(&superblock.uuid),
-        cache: NodeCache::new(cache_nodes.max(CACHE_NODES_MIN)),
+        cache: new_cache(options, &geometry),
         space: Space::new(geometry, Vec::new(), options.keep_generations),
         generation: next,
         read_only,
@@ -190,11 +192,18 @@ fn open<D: BlockDevice>(
         inodes: 0,
         label,
         held: Default::default(),
+        height: 0,
+        orphans_left: false,
         changed: false,
         now_ns: superblock.commit_ns.get(),
     };
     match volume.open_subvolume() {
-        Ok(()) => Ok(volume),
+        Ok(()) => {
+            // A root that cannot be read shows when it is needed.
+            let height = volume.store.height(&volume.files);
+            volume.height = height.unwrap_or(usize::from(LEVEL_MAX));
+            Ok(volume)
+        }
         Err(error) => Err((volume.store.disk, error)),
     }
 }

@@ -12,6 +12,7 @@ use core::hash::{BuildHasherDefault, Hasher};
 use hashbrown::HashMap;
 
 use super::btree::Node;
+use super::error::{Error, Result};
 use super::layout::NodePointer;
 
 /// Number of a slot.
@@ -72,6 +73,26 @@ impl NodeCache {
             dirty: 0,
             budget_nodes,
         }
+    }
+
+    /// Makes room for `more` nodes, by giving up clean ones where there is no memory.
+    ///
+    /// Slot numbers may be void then.
+    pub fn make_room(&mut self, more: usize) -> Result<()> {
+        if self.try_make_room(more).is_none() {
+            self.drop_clean();
+            self.try_make_room(more).ok_or(Error::NoMemory)?;
+        }
+        Ok(())
+    }
+
+    fn try_make_room(&mut self, more: usize) -> Option<()> {
+        let growth = more.saturating_sub(self.vacant.len());
+        self.slots.try_reserve(growth).ok()?;
+        // Every slot may become vacant.
+        let vacant = self.slots.capacity().saturating_sub(self.vacant.len());
+        self.vacant.try_reserve(vacant).ok()?;
+        self.by_address.try_reserve(more).ok()
     }
 
     /// Slot of the node at this address.

@@ -116,7 +116,7 @@ impl<D: BlockDevice> Volume<D> {
         Ok(extents.len() > STEP_EXTENTS)
     }
 
-    /// Cleans up what the last mount left.
+    /// Cleans up what the last mount left, or what was left for want of memory.
     pub(super) fn reap_orphans(&mut self) -> Result<()> {
         let mut next = Some(Key::new(ORPHAN_OID, ItemKind::Orphan, 0));
         while let Some(from) = next {
@@ -131,7 +131,9 @@ impl<D: BlockDevice> Volume<D> {
             })?;
             let full = orphans.len() >= BATCH;
             for ino in &orphans {
-                self.reap_orphan(*ino)?;
+                if !self.held.contains_key(ino) {
+                    self.reap_orphan(*ino)?;
+                }
             }
             let last = orphans.last().filter(|_| full);
             next = last.and_then(|ino| Key::new(ORPHAN_OID, ItemKind::Orphan, *ino).next());

@@ -15,7 +15,8 @@ use crate::word;
 const BLOCK: u64 = BLOCK_BYTES as u64;
 
 /// Bytes of a file that are on their way at once.
-const WINDOW_BYTES: u64 = 256 * 1024;
+pub(super) const WINDOW_BYTES: usize = 256 * 1024;
+const WINDOW: u64 = WINDOW_BYTES as u64;
 
 /// A read of blocks of one extent.
 struct Part {
@@ -36,7 +37,7 @@ impl<D: BlockDevice> Volume<D> {
         while done < len {
             // Windows end at multiples, so that a long read starts few transfers.
             let start = offset.saturating_add(done);
-            let to_multiple = WINDOW_BYTES.saturating_sub(start % WINDOW_BYTES);
+            let to_multiple = WINDOW.saturating_sub(start % WINDOW);
             let end = done.saturating_add(to_multiple).min(len);
             let part = buffer.get_mut(word::index(done)..word::index(end));
             self.read_window(ino, start, part.unwrap_or(&mut []))?;

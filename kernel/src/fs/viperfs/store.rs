@@ -144,7 +144,7 @@ impl<D: BlockDevice> Store<D> {
         let first = self.read_copy(pointer, addr0);
         let node = match first {
             Ok(node) => node,
-            Err(error) if addr1 == 0 => return Err(error),
+            Err(error) if addr1 == 0 || error == Error::NoMemory => return Err(error),
             Err(error) => match self.read_copy(pointer, addr1) {
                 Ok(node) => {
                     self.mend(addr0, &node);

@@ -13,8 +13,14 @@ use crate::block::BlockDevice;
 const KEPT_BACK_SHARE: u64 = 64;
 /// Its least size in blocks (2 MiB), as long as that is no large part of the volume.
 const KEPT_BACK_BLOCKS_MIN: u64 = (2 << 20) / BLOCK_BYTES as u64;
-/// Dirty nodes that never force a commit.
+/// Dirty nodes that never force a commit, and that always do.
 const DIRTY_NODES_MIN: usize = 32;
+const DIRTY_NODES_MAX: usize = 4096;
+/// Freed runs that force a commit: so many for each dirty node that does, and at most.
+const FREED_PER_NODE: usize = 16;
+const FREED_RUNS_MAX: usize = 12_288;
+/// Nodes that an operation may read besides those that it changes.
+const NODES_BESIDES: usize = 32;
 
 /// What an operation needs at worst.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +46,7 @@ pub(crate) const REMOVAL: Need = Need {
 
 impl Need {
     /// Nodes it may have to write in a tree of this height.
-    fn nodes(&self, height: usize) -> usize {
+    pub(super) fn nodes(&self, height: usize) -> usize {
         // A leaf comes with its way down; a split adds a node on each level and a root.
         let ways = self.leaves.saturating_mul(height.saturating_add(1));
         let splits = self.splits.saturating_mul(height.saturating_add(2));
@@ -66,7 +72,7 @@ impl<D: BlockDevice> Volume<D> {
             && changed
             && matches!(
                 error,
-                Error::Io { .. } | Error::Corrupt { .. } | Error::NoSpace
+                Error::Io { .. } | Error::Corrupt { .. } | Error::NoSpace | Error::NoMemory
             )
         {
             // Half an operation must never become durable.
@@ -86,13 +92,23 @@ impl<D: BlockDevice> Volume<D> {
         (total / KEPT_BACK_SHARE).max(KEPT_BACK_BLOCKS_MIN.min(total / 8))
     }
 
+    pub(super) fn dirty_nodes_max(&self) -> usize {
+        let share = self.store.cache.budget_nodes() / 4;
+        share.clamp(DIRTY_NODES_MIN, DIRTY_NODES_MAX)
+    }
+
+    pub(super) fn freed_runs_max(&self) -> usize {
+        let most = self.dirty_nodes_max().saturating_mul(FREED_PER_NODE);
+        most.min(FREED_RUNS_MAX)
+    }
+
     fn begin(&mut self, need: Need) -> Result<()> {
         if self.store.read_only {
             return Err(Error::ReadOnly);
         }
         self.store.cache.trim();
-        let dirty_max = (self.store.cache.budget_nodes() / 4).max(DIRTY_NODES_MIN);
-        if self.store.cache.dirty_nodes() > dirty_max {
+        let many_nodes = self.store.cache.dirty_nodes() > self.dirty_nodes_max();
+        if many_nodes || self.store.space.freed_runs() > self.freed_runs_max() {
             self.commit()?;
         }
         // Freed blocks come back after two commits; more would not help.
@@ -132,7 +148,9 @@ impl<D: BlockDevice> Volume<D> {
             self.kept_back().max(removal.saturating_mul(2))
         };
         let nodes = need.nodes(height).saturating_add(for_commit);
+        self.height = height;
         let store = &mut self.store;
+        store.cache.make_room(nodes.saturating_add(NODES_BESIDES))?;
         store
             .space
             .reserve(&mut store.disk, nodes, need.data_blocks, keep_back)
@@ -142,6 +160,7 @@ impl<D: BlockDevice> Volume<D> {
     pub(super) fn reserve_commit(&mut self) -> Result<()> {
         let nodes = self.commit_nodes()?;
         let store = &mut self.store;
+        store.cache.make_room(nodes)?;
         match store.space.reserve(&mut store.disk, nodes, 0, 0) {
             Err(Error::NoSpace) if store.space.release_pins() => {
                 store.space.reserve(&mut store.disk, nodes, 0, 0)

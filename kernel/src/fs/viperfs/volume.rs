@@ -29,6 +29,10 @@ pub struct Volume<D> {
     pub(super) label: String,
     /// Open files: a deleted inode lives on while it is held.
     pub(super) held: BTreeMap<u64, u32>,
+    /// Levels of the tree of files above its leaves, as last seen.
+    pub(super) height: usize,
+    /// Deleted inodes may be left that nobody holds.
+    pub(super) orphans_left: bool,
     /// Something differs from the last commit.
     pub(super) changed: bool,
     /// Time given by the last operation.
@@ -130,6 +134,9 @@ impl<D: BlockDevice> Volume<D> {
                 Ok(())
             };
         }
+        if core::mem::take(&mut self.orphans_left) {
+            self.reap_orphans()?;
+        }
         if self.changed { self.commit() } else { Ok(()) }
     }
 
@@ -163,14 +170,7 @@ impl<D: BlockDevice> Volume<D> {
 
     /// Ends one [`hold`](Self::hold); the last one deletes an inode without names.
     pub fn release(&mut self, ino: u64) -> Result<()> {
-        if let Some(count) = self.held.get_mut(&ino) {
-            *count = count.saturating_sub(1);
-            if *count > 0 {
-                return Ok(());
-            }
-            self.held.remove(&ino);
-        }
-        if self.store.read_only {
+        if !self.end_hold(ino) || self.store.read_only {
             return Ok(());
         }
         match self.inode(ino) {
@@ -178,5 +178,23 @@ impl<D: BlockDevice> Volume<D> {
             Ok(_) | Err(Error::NotFound) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// As [`release`](Self::release), where there is no memory to delete anything: that
+    /// is left to the next [`sync`](Self::sync).
+    pub fn release_later(&mut self, ino: u64) {
+        self.orphans_left |= self.end_hold(ino);
+    }
+
+    /// Whether that was the last hold.
+    fn end_hold(&mut self, ino: u64) -> bool {
+        if let Some(count) = self.held.get_mut(&ino) {
+            *count = count.saturating_sub(1);
+            if *count > 0 {
+                return false;
+            }
+            self.held.remove(&ino);
+        }
+        true
     }
 }

@@ -4,7 +4,7 @@ use super::group::Maps;
 use super::{Bitmap, Run, Space};
 use crate::block::BlockDevice;
 use crate::fs::viperfs::disk::Disk;
-use crate::fs::viperfs::error::Result;
+use crate::fs::viperfs::error::{Error, Result};
 use crate::fs::viperfs::layout::geometry::BITMAP_SLOTS;
 use crate::fs::viperfs::layout::{BLOCK_BYTES, Geometry};
 use crate::word;
@@ -23,14 +23,18 @@ impl Space {
             return Ok(());
         }
         let unread = u64::from(group.free);
-        self.unread = self.unread.saturating_sub(unread);
         if group.pristine {
+            self.unread = self.unread.saturating_sub(unread);
             let used = fixed_bitmap(&geometry, index);
             self.adopt(index, used, None, unread);
             return Ok(());
         }
         let first = geometry.bitmap(index, 0);
         let both = disk.read(first, word::index(BITMAP_SLOTS));
+        if let Err(Error::NoMemory) = both {
+            return Err(Error::NoMemory);
+        }
+        self.unread = self.unread.saturating_sub(unread);
         let slots = both
             .as_ref()
             .ok()

@@ -127,6 +127,11 @@ impl Space {
         runs.map(|run| run.blocks()).sum()
     }
 
+    /// Runs freed since the last commit.
+    pub fn freed_runs(&self) -> usize {
+        self.freed.len().saturating_add(self.cleared.len())
+    }
+
     /// Groups whose item the next commit has to write, at most.
     pub fn groups_to_write(&self) -> usize {
         let changed = self.dirty.len().saturating_add(self.freed.len());

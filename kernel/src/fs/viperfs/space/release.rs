@@ -50,7 +50,11 @@ impl Space {
             }
             self.clear_used(run);
         }
-        self.cleared.append(&mut self.freed);
+        if self.cleared.is_empty() {
+            core::mem::swap(&mut self.cleared, &mut self.freed);
+        } else {
+            self.cleared.append(&mut self.freed);
+        }
         Ok(any)
     }
 

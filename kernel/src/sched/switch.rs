@@ -177,6 +177,7 @@ pub fn preempt_kernel() {
 pub fn handle_user_pending() {
     let bits = arch::take_pending();
     let thread = current();
+    arch::use_strict_calls(thread.is_strict());
     if let Some(code) = thread.take_break()
         && let Some(owner) = thread.owner()
     {

@@ -5,6 +5,7 @@ use abi::memory::MapFlags;
 use abi::startup::Tag;
 use abi::upcall::{UpcallKinds, UpcallRecord};
 use abi::{Error, Handle, Rights, Signals};
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use rt::OwnedHandle;
 use rt::memory::Mapping;
@@ -130,9 +131,10 @@ fn through() -> Verdict {
     let memory = need!(rt::memory::create(4096));
     let copy = need!(all_rights(memory.get()));
     let flags = MapFlags::READ.union(MapFlags::WRITE);
-    let mut kept = need!(Mapping::shared(memory.get(), 0, 4096, flags));
+    let kept = need!(Mapping::shared(memory.get(), 0, 4096, flags));
     let lost = need!(Mapping::shared(copy.get(), 0, 4096, flags));
-    kept.bytes_mut().ok_or("not writable")?[..8].copy_from_slice(&77u64.to_le_bytes());
+    let first = kept.atomics().and_then(<[_]>::first).ok_or("no bytes")?;
+    first.store(77, Ordering::SeqCst);
     // The mapping outlives the handle it was made with, and still goes.
     drop(copy);
     check_eq!(probe::load_or(lost.address() as u64, 1), 77);

@@ -255,20 +255,29 @@ macro_rules! for_each_syscall {
             59 JobKill job_kill (job: Handle, code: Value) -> ()
                 rights "job: MANAGE" errors [];
 
+            #[doc = "Calls the other end of a Channel: words in x1 to x6, in x7 a handle to move or 0, in x9 a deadline; waits for the answer, which comes in x1 to x6 and x7."]
+            60 ChannelCall channel_call (channel: Handle, word0: Value, word1: Value, word2: Value, word3: Value, word4: Value) -> (word0, word1, word2)
+                rights "channel: READ and WRITE; a handle to move: TRANSFER"
+                errors [PeerClosed, TimedOut, NoMemory];
+            #[doc = "Answers the call whose token is in x10, unless that is 0, and waits at a Port for the next call or event: words in x1 to x6, in x7 a handle to move or 0, in x9 a deadline. A call comes back with its words in x1 to x6, a handle or 0 in x7, the key of its channel in x9 and its token in x10; an event with its signals in x1, its key in x9 and 0 in x10."]
+            61 PortReplyWait port_reply_wait (port: Handle, word0: Value, word1: Value, word2: Value, word3: Value, word4: Value) -> (word0, word1, word2)
+                rights "port: READ; a handle to move: TRANSFER"
+                errors [NotFound, TimedOut, NoMemory];
+
             #[doc = "Takes back every copy made from a handle, and what was opened, mapped or made through them, wherever it went; the handle itself stays."]
-            60 HandleRevoke handle_revoke (handle: Handle) -> ()
+            62 HandleRevoke handle_revoke (handle: Handle) -> ()
                 rights "handle: MANAGE" errors [];
             #[doc = "Gives up, for this process and its children and for good, all calls whose bit is not set in a mask of 64-bit words, and sets RestrictFlags."]
-            61 ProcessRestrict process_restrict (flags: Flags, mask: In, length: Length) -> ()
+            63 ProcessRestrict process_restrict (flags: Flags, mask: In, length: Length) -> ()
                 rights "" errors [Fault, InvalidArgument, NoMemory, LimitReached];
             #[doc = "Sets where the calling thread goes on at faults and breaks, see UpcallRecord; `entry` 0: nowhere."]
-            62 UpcallSet upcall_set (entry: Value, stack_top: Value, kinds: Flags) -> ()
+            64 UpcallSet upcall_set (entry: Value, stack_top: Value, kinds: Flags) -> ()
                 rights "" errors [InvalidArgument];
             #[doc = "Ends an upcall: the thread goes on with the registers of an UpcallRecord, with what a program may not have taken out. Does not return."]
-            63 UpcallReturn upcall_return (record: In) -> ()
+            65 UpcallReturn upcall_return (record: In) -> ()
                 rights "" errors [Fault, InvalidArgument, BadState];
             #[doc = "Makes the first thread of a process that has an upcall for breaks take it; what it waits for ends with Cancelled."]
-            64 ProcessInterrupt process_interrupt (process: Handle, code: Value) -> ()
+            66 ProcessInterrupt process_interrupt (process: Handle, code: Value) -> ()
                 rights "process: SIGNAL" errors [BadState];
         }
     };

@@ -46,6 +46,18 @@ impl UserFrame {
         }
     }
 
+    /// Gives registers `x1` to `x6` to another frame.
+    #[inline]
+    pub fn pass_words(&self, to: &UserFrame) {
+        for register in 1..=6 {
+            if let (Some(from), Some(to)) =
+                (self.registers.get(register), to.registers.get(register))
+            {
+                to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+            }
+        }
+    }
+
     /// The program counter.
     pub fn pc(&self) -> u64 {
         self.pc.load(Ordering::Relaxed)

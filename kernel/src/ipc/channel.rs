@@ -9,13 +9,18 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use abi::{ObjectKind, Signals};
+use abi::{Error, ObjectKind, Signals};
 
 use crate::account::Charge;
+use crate::arch;
 use crate::cap::{Capability, KernelObject, ObjectBase, kind_stamp};
 use crate::limits::CHANNEL_QUEUE_MESSAGES_MAX;
+use crate::sched::{Thread, Waiter};
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{AllocError, Ref, SpinLock, Stamped};
+use crate::sync::{AllocError, MaskedGuard, Ref, SpinLock, Stamped, WaitList};
+
+use super::call::Binding;
+use super::port::Core as PortCore;
 
 /// Bytes and capabilities on their way.
 #[derive(Debug)]
@@ -55,11 +60,29 @@ pub enum ReadError {
     },
 }
 
+/// What has come to an end.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    messages: VecDeque<Message>,
+    /// Where calls go.
+    pub(super) binding: Option<Binding>,
+    /// Callers that wait until the end is in a port.
+    pub(super) unbound: WaitList<Thread>,
+    pub(super) closed: bool,
+}
+
 #[derive(Debug)]
-struct Side {
+pub(super) struct Side {
     base: ObjectBase,
-    inbox: SpinLock<VecDeque<Message>>,
+    inbox: SpinLock<Inbox>,
     closed: AtomicBool,
+}
+
+impl Side {
+    /// Locks the inbox; interrupts are masked.
+    pub(super) fn lock_inbox(&self) -> MaskedGuard<'_, Inbox> {
+        self.inbox.lock_masked()
+    }
 }
 
 #[derive(Debug)]
@@ -92,7 +115,7 @@ impl ChannelEnd {
     pub fn pair() -> Result<(Ref<ChannelEnd>, Ref<ChannelEnd>), AllocError> {
         let side = || Side {
             base: ObjectBase::new(Signals::WRITABLE),
-            inbox: SpinLock::new(VecDeque::new()),
+            inbox: SpinLock::new(Inbox::default()),
             closed: AtomicBool::new(false),
         };
         let core = Ref::new(Core {
@@ -111,7 +134,7 @@ impl ChannelEnd {
         if self.second { second } else { first }
     }
 
-    fn peer(&self) -> &Side {
+    pub(super) fn peer(&self) -> &Side {
         let [first, second] = &self.core.sides;
         if self.second { first } else { second }
     }
@@ -129,18 +152,18 @@ impl ChannelEnd {
         }
         // Signals change under the lock of the inbox they speak of, so that they never
         // say what is no longer true.
-        if inbox.len() >= CHANNEL_QUEUE_MESSAGES_MAX {
+        if inbox.messages.len() >= CHANNEL_QUEUE_MESSAGES_MAX {
             self.own()
                 .base
                 .signals()
                 .update(Signals::WRITABLE, Signals::empty());
             return Err(SendError::Full(message));
         }
-        if inbox.try_reserve(1).is_err() {
+        if inbox.messages.try_reserve(1).is_err() {
             return Err(SendError::NoMemory(message));
         }
-        inbox.push_back(message);
-        if inbox.len() >= CHANNEL_QUEUE_MESSAGES_MAX {
+        inbox.messages.push_back(message);
+        if inbox.messages.len() >= CHANNEL_QUEUE_MESSAGES_MAX {
             self.own()
                 .base
                 .signals()
@@ -159,7 +182,7 @@ impl ChannelEnd {
     pub fn read(&self, bytes: usize, handles: usize) -> Result<Message, ReadError> {
         let own = self.own();
         let mut inbox = own.inbox.lock();
-        let Some(first) = inbox.front() else {
+        let Some(first) = inbox.messages.front() else {
             let closed = self.peer().closed.load(Ordering::Acquire);
             return Err(if closed {
                 ReadError::PeerClosed
@@ -173,8 +196,8 @@ impl ChannelEnd {
                 handles: first.handles.len(),
             });
         }
-        let message = inbox.pop_front().ok_or(ReadError::Empty)?;
-        if inbox.is_empty() {
+        let message = inbox.messages.pop_front().ok_or(ReadError::Empty)?;
+        if inbox.messages.is_empty() {
             own.base
                 .signals()
                 .update(Signals::READABLE, Signals::empty());
@@ -192,15 +215,82 @@ impl ChannelEnd {
     pub fn put_back(&self, message: Message) {
         let own = self.own();
         let mut inbox = own.inbox.lock();
-        if own.closed.load(Ordering::Acquire) || inbox.try_reserve(1).is_err() {
+        if own.closed.load(Ordering::Acquire) || inbox.messages.try_reserve(1).is_err() {
             drop(inbox);
             return;
         }
-        inbox.push_front(message);
+        inbox.messages.push_front(message);
         drop(inbox);
         own.base
             .signals()
             .update(Signals::empty(), Signals::READABLE);
+    }
+}
+
+impl Inbox {
+    /// Lets callers that wait for a binding call again.
+    fn wake_unbound(&mut self) {
+        while let Some(caller) = self.unbound.pop() {
+            caller.complete_any(None, [0; 3]);
+        }
+    }
+}
+
+impl ChannelEnd {
+    /// Number of the other end.
+    pub(super) fn peer_id(&self) -> u64 {
+        self.peer().base.id()
+    }
+
+    /// The channel as a list of waiting threads.
+    pub(super) fn waiter(&self) -> Ref<dyn Waiter> {
+        self.core.clone().widen(|core| core as *mut dyn Waiter)
+    }
+
+    /// Calls to this end go to a port from now on.
+    pub(super) fn bind(&self, core: &Ref<PortCore>, key: u64) {
+        let binding = Binding {
+            core: core.clone(),
+            key,
+        };
+        let mut inbox = self.own().inbox.lock();
+        let before = inbox.binding.replace(binding);
+        inbox.wake_unbound();
+        drop(inbox);
+        if let Some(before) = before {
+            self.refuse_calls(&before.core);
+        }
+    }
+
+    /// Calls to this end go to that port no longer.
+    pub(super) fn unbind(&self, core: &Ref<PortCore>, key: u64) {
+        let mut inbox = self.own().inbox.lock();
+        let here = |binding: &mut Binding| binding.core.same(core) && binding.key == key;
+        let before = inbox.binding.take_if(here);
+        drop(inbox);
+        if before.is_some() {
+            self.refuse_calls(core);
+        }
+        drop(before);
+    }
+
+    /// Ends the calls to this end that nobody at a port has received.
+    fn refuse_calls(&self, core: &PortCore) {
+        loop {
+            let irq = arch::irq_save();
+            let next = core.lock().calls.pop_caller_of(self.own().base.id());
+            arch::irq_restore(irq);
+            let Some(caller) = next else { return };
+            caller.complete_any(Some(Error::PeerClosed), [0; 3]);
+        }
+    }
+}
+
+impl Waiter for Core {
+    fn cancel(&self, thread: &Thread) {
+        for side in &self.sides {
+            side.inbox.lock().unbound.remove(thread);
+        }
     }
 }
 
@@ -255,11 +345,18 @@ impl KernelObject for ChannelEnd {
     /// Wakes the other end, whose next read beyond the last message says `PeerClosed`.
     fn on_last_handle(&self) {
         let own = self.own();
-        let messages = {
+        let (messages, binding) = {
             let mut inbox = own.inbox.lock();
             own.closed.store(true, Ordering::Release);
-            core::mem::take(&mut *inbox)
+            inbox.closed = true;
+            // Made again, their calls find the end closed.
+            inbox.wake_unbound();
+            let binding = inbox.binding.take();
+            (core::mem::take(&mut inbox.messages), binding)
         };
+        if let Some(binding) = &binding {
+            self.refuse_calls(&binding.core);
+        }
         let raise = Signals::PEER_CLOSED;
         self.peer().base.signals().update(Signals::WRITABLE, raise);
         discard(messages);

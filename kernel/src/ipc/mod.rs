@@ -5,11 +5,13 @@
 //! the program waits for a signal, or it waits and is made again.
 #![forbid(unsafe_code)]
 
+mod call;
 mod channel;
 mod event;
 mod futex;
 mod port;
 
+pub use call::Served;
 pub use channel::{ChannelEnd, Message, ReadError, SendError};
 pub use event::Event;
 pub use futex::{FutexOutcome, futex_wait, futex_wake};

@@ -9,14 +9,17 @@
 use alloc::vec::Vec;
 
 use abi::signal::PortEvent;
-use abi::{ObjectKind, Signals};
+use abi::{Error, ObjectKind, Signals};
 
 use crate::account::{Account, Charge, Resource};
 use crate::cap::{Heard, KernelObject, ObjectBase, Observer, ObserverKey, kind_stamp};
 use crate::limits::PORT_MEMBERS_MAX;
 use crate::sched::{Thread, Waiter};
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{AllocError, Borrowed, Link, Linked, Queue, Ref, SpinLock, Stamped};
+use crate::sync::{AllocError, Borrowed, Link, Linked, MaskedGuard, Queue, Ref, SpinLock, Stamped};
+
+use super::call::Calls;
+use super::channel::ChannelEnd;
 
 /// One object in a port.
 struct Member {
@@ -36,14 +39,51 @@ impl Linked for Member {
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     members: Vec<Ref<Member>>,
     ready: Queue<Member>,
     waiting: Queue<Thread>,
+    pub(super) calls: Calls,
 }
 
-struct Core {
+impl State {
+    /// Whether a member may be ready.
+    pub(super) fn something_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+}
+
+/// What members and waiting threads hold of a port.
+pub(super) struct Core {
     state: SpinLock<State>,
+}
+
+impl Core {
+    /// Locks the state; interrupts are masked.
+    pub(super) fn lock(&self) -> MaskedGuard<'_, State> {
+        self.state.lock_masked()
+    }
+}
+
+impl Core {
+    /// Lets one waiting thread look for itself.
+    fn wake_one(&self) {
+        let woken = {
+            let mut state = self.state.lock();
+            let waiting = state.waiting.pop();
+            waiting.or_else(|| state.calls.pop_server())
+        };
+        if let Some(thread) = woken {
+            thread.complete_any(None, [0; 3]);
+        }
+    }
+}
+
+impl Ref<Core> {
+    /// The port as a list of waiting threads.
+    pub(super) fn waiter(&self) -> Ref<dyn Waiter> {
+        self.clone().widen(|core| core as *mut dyn Waiter)
+    }
 }
 
 /// A set of objects to wait for.
@@ -130,6 +170,9 @@ impl Port {
             let index = state.members.partition_point(|other| other.key < key);
             state.members.insert(index, member.clone());
         }
+        if let Some(end) = object.as_type::<ChannelEnd>() {
+            end.bind(&self.core, key);
+        }
         let observer: Ref<dyn Observer> =
             member.clone().widen(|member| member as *mut dyn Observer);
         match object
@@ -198,12 +241,20 @@ impl Port {
             // One that became ready in between is in the queue already.
             let _ = self.core.state.lock().ready.push(member);
         }
+        if count > 0 {
+            // What is still ready is for the next waiting thread too.
+            self.core.wake_one();
+        }
         count
     }
 
     /// The port as a list of waiting threads.
     pub fn waiter(&self) -> Ref<dyn Waiter> {
-        self.core.clone().widen(|core| core as *mut dyn Waiter)
+        self.core.waiter()
+    }
+
+    pub(super) fn core(&self) -> &Ref<Core> {
+        &self.core
     }
 
     /// Puts the running thread on the list, unless something is ready.
@@ -225,7 +276,8 @@ impl Member {
                 .filter(|member| member.registration == self.registration);
             let Some(member) = present else { return };
             let _ = state.ready.push(member);
-            state.waiting.pop()
+            let waiting = state.waiting.pop();
+            waiting.or_else(|| state.calls.pop_server())
         };
         if let Some(thread) = woken {
             thread.complete_any(None, [0; 3]);
@@ -233,6 +285,9 @@ impl Member {
     }
 
     fn leave(&self) {
+        if let Some(end) = self.object.as_type::<ChannelEnd>() {
+            end.unbind(&self.core, self.key);
+        }
         self.object.base().signals().forget(self.registration, self);
     }
 }
@@ -246,7 +301,14 @@ impl Observer for Member {
 
 impl Waiter for Core {
     fn cancel(&self, thread: &Thread) {
-        let removed = self.state.lock().waiting.remove(thread);
+        let removed = {
+            let mut state = self.state.lock();
+            if state.calls.forget(thread) {
+                None
+            } else {
+                state.waiting.remove(thread)
+            }
+        };
         drop(removed);
     }
 }
@@ -278,6 +340,11 @@ impl KernelObject for Port {
             )
         };
         drop(ready);
+        loop {
+            let next = self.core.state.lock().calls.close();
+            let Some(thread) = next else { break };
+            thread.complete_any(Some(Error::PeerClosed), [0; 3]);
+        }
         for member in members {
             member.leave();
         }

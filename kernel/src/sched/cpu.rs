@@ -144,7 +144,7 @@ pub(super) fn make_ready(thread: &Thread, from: u32) {
 }
 
 /// Lets a CPU know of a new thread in the queue of `home`: an idle one if there is any.
-fn announce(home: usize, alarm: bool) {
+pub(super) fn announce(home: usize, alarm: bool) {
     let me = arch::cpu_id();
     let idle = IDLE.load(Ordering::Acquire);
     let target = if idle == 0 || idle & (1 << home) != 0 {

@@ -1,10 +1,10 @@
 //! Giving the CPU from one thread to another.
 
 use crate::arch::{self, Access, PENDING_ATTENTION, PENDING_RESCHEDULE};
-use crate::sync::atomic::Ordering;
-use crate::sync::{Borrowed, epoch};
+use crate::sync::atomic::{Ordering, fence};
+use crate::sync::{Borrowed, Ref, epoch};
 
-use super::cpu::{CURRENT, CpuQueue, IDLE, queue, steal_for};
+use super::cpu::{CURRENT, CpuQueue, IDLE, announce, make_ready, queue, steal_for};
 use super::thread::{Thread, state};
 use super::timer;
 
@@ -126,6 +126,41 @@ fn leave(previous: &Thread, how: Departure) -> ! {
             arch::resume(&previous.context)
         }
     }
+}
+
+/// Goes from the running thread, whose wait is open, straight to one that was seized. No
+/// run queue is touched, and `next` uses up the slice.
+#[inline]
+pub fn switch_to(next: Ref<Thread>) -> ! {
+    let previous = current();
+    next.set_home(arch::cpu_id());
+    next.context.set_on_cpu();
+    if let Some(token) = CURRENT.replace(Some(next)) {
+        previous.held.put(token);
+    }
+    previous.state.store(state::WAITING, Ordering::Relaxed);
+    fence(Ordering::SeqCst);
+    if previous.wait_is_finished() {
+        // Somebody ended the wait meanwhile, and found the thread still here.
+        make_ready(&previous, state::WAITING);
+    }
+    let next = current();
+    prepare(&next);
+    arch::leave(&previous.context, &next.context)
+}
+
+/// Puts a thread that was seized into this CPU's queue.
+pub fn enqueue(thread: Ref<Thread>) {
+    let me = arch::cpu_id();
+    let alarm = {
+        let mut queue = queue(me).lock_masked();
+        thread.set_home(me);
+        thread.state.store(state::READY, Ordering::Relaxed);
+        let pushed = queue.ready.push(thread);
+        debug_assert!(pushed.is_ok(), "a seized thread was in a queue");
+        queue.wants_alarm()
+    };
+    announce(me, alarm);
 }
 
 /// Lets another thread run; returns in turn.

@@ -5,7 +5,7 @@ use core::any::Any;
 use abi::Error;
 
 use crate::arch::{self, Access, Context, UserFrame};
-use crate::cap::HandleTable;
+use crate::cap::{Capability, HandleTable};
 use crate::mm::KernelStack;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use crate::sync::epoch;
@@ -75,6 +75,9 @@ pub struct Thread {
     pub(super) target: SpinLock<WaitTarget>,
     /// The scheduler's own reference while the thread is in no queue and on no CPU.
     pub(super) held: RefSlot<Thread>,
+    /// A capability on its way with a call or an answer.
+    parcel: SpinLock<Option<Capability>>,
+    has_parcel: AtomicBool,
     pub(super) killed: AtomicBool,
     pub(super) strict: AtomicBool,
     pub(super) upcalls: Upcalls,
@@ -144,6 +147,8 @@ impl Thread {
             tag: [const { AtomicU64::new(0) }; 2],
             target: SpinLock::new(WaitTarget::None),
             held: RefSlot::new(),
+            parcel: SpinLock::new(None),
+            has_parcel: AtomicBool::new(false),
             killed: AtomicBool::new(false),
             strict: AtomicBool::new(false),
             upcalls: Upcalls::default(),
@@ -190,6 +195,27 @@ impl Thread {
         self.handles
             .as_ref()
             .map_or(epoch::NO_DOMAIN, |handles| handles.domain())
+    }
+
+    /// Gives the thread a capability to take along; returns one that was left from before.
+    pub fn set_parcel(&self, parcel: Option<Capability>) -> Option<Capability> {
+        let mut place = self.parcel.lock();
+        self.has_parcel.store(parcel.is_some(), Ordering::Relaxed);
+        core::mem::replace(&mut *place, parcel)
+    }
+
+    /// The capability that the thread takes along, if any.
+    #[inline]
+    pub fn take_parcel(&self) -> Option<Capability> {
+        if !self.has_parcel.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.set_parcel(None)
+    }
+
+    /// Whether the thread takes a capability along.
+    pub fn has_parcel(&self) -> bool {
+        self.has_parcel.load(Ordering::Relaxed)
     }
 
     /// What it has used of the CPUs.

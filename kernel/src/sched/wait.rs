@@ -153,12 +153,29 @@ impl Thread {
     #[inline]
     pub(super) fn apply_restart(&self) {
         if self.has_option(option::RESTART) {
-            self.make_call_again();
+            self.restore_arguments();
         }
     }
 
+    /// The open wait, if it ends without an error, makes the call again with `first` in
+    /// `x0`; the other arguments are those in the frame, but for `x1` to `x5`, which do
+    /// not matter.
+    #[inline]
+    pub fn make_call_again(&self, number: u64, first: u64) {
+        let [place, ..] = &self.call;
+        place.store(first, Ordering::Relaxed);
+        self.call_number.store(number, Ordering::Relaxed);
+        self.set_option(option::RESTART);
+    }
+
+    /// As [`Thread::restart_call`], with the arguments that are in the frame.
+    pub fn make_call_again_from_frame(&self, number: u64) {
+        let arguments = core::array::from_fn(|register| self.frame().register(register));
+        self.restart_call(number, arguments);
+    }
+
     #[cold]
-    fn make_call_again(&self) {
+    fn restore_arguments(&self) {
         self.options.store(0, Ordering::Relaxed);
         for (register, value) in self.call.iter().enumerate() {
             self.frame()
@@ -241,12 +258,51 @@ impl Thread {
         true
     }
 
+    /// Whether a frameless wait is open.
+    #[inline]
+    pub fn waits(&self) -> bool {
+        is_open(self.wait.load(Ordering::Acquire))
+    }
+
+    /// Claims the open wait for somebody who writes the results into the frame and then
+    /// calls [`Thread::seize`]. False where no wait is open.
+    #[inline]
+    pub fn claim_open(&self) -> bool {
+        if !self.claim(self.wait.load(Ordering::Relaxed), stage::CLAIMED) {
+            return false;
+        }
+        self.options.store(0, Ordering::Relaxed);
+        timer::remove(self);
+        *self.target.lock_masked() = WaitTarget::None;
+        true
+    }
+
+    /// Takes a thread, whose wait the caller has claimed and whose results are written, for
+    /// this CPU: it goes to [`super::switch_to`] or [`super::enqueue`]. A thread that is
+    /// still leaving a CPU cannot be taken and is made ready there.
+    #[inline]
+    pub fn seize(&self) -> Option<Ref<Thread>> {
+        let left =
+            !self.context.is_on_cpu() && self.state.load(Ordering::Acquire) == state::WAITING;
+        let token = left.then(|| self.held.take()).flatten();
+        if token.is_some() {
+            self.finish_wait();
+            self.state.store(state::RUNNING, Ordering::Relaxed);
+        } else {
+            cpu::make_ready(self, state::WAITING);
+        }
+        token
+    }
+
     /// The results of the wait are written. Under the lock of the home queue, so that the
     /// thread either finds this when it is about to leave its CPU, or has left it.
     pub(super) fn finish_wait(&self) {
         // Nobody else changes a wait that is claimed.
         let wait = self.wait.load(Ordering::Relaxed);
         self.wait.store(wait | stage::FINISHED, Ordering::Relaxed);
+        // Before the state is looked at: pairs with the fence in `switch_to`, where a
+        // thread leaves its CPU without the lock.
+        fence(Ordering::SeqCst);
     }
 
     /// Whether the results of the wait are written; under the lock of the home queue.

@@ -10,6 +10,7 @@
 //! puts its thread on a list.
 #![forbid(unsafe_code)]
 
+mod call;
 mod channel;
 mod context;
 mod directory;
@@ -34,6 +35,7 @@ use crate::arch::{self, LongHandler, PENDING_BLOCKED, ShortHandler, ShortResult,
 use crate::sync::epoch::Masked;
 use abi::Error;
 
+use call::{channel_call, port_reply_wait};
 use channel::{channel_create, channel_read, channel_write};
 use context::{Context, Outcome, Short};
 use directory::{
@@ -111,15 +113,6 @@ fn run_long(arguments: Args, handler: fn(&Context<'_>, Args) -> Outcome) -> u64 
     }
 }
 
-/// Every call goes the long way; the row behind the last one refuses.
-const STRICT_SHORT: [ShortHandler; ROWS] = {
-    let mut rows: [ShortHandler; ROWS] = [arch::long_call; ROWS];
-    if let Some(last) = rows.last_mut() {
-        *last = unknown_call;
-    }
-    rows
-};
-
 extern "C" fn unknown_call(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> ShortResult {
     ShortResult {
         error: Error::BadSyscall as u64,
@@ -162,8 +155,41 @@ macro_rules! short_or_long {
     ($number:literal clock_read) => {
         short!($number clock_read);
     };
+    ($number:literal channel_call) => {
+        frame!($number channel_call);
+    };
+    ($number:literal port_reply_wait) => {
+        frame!($number port_reply_wait);
+    };
     ($number:literal $name:ident) => {
         long!($number $name);
+    };
+}
+
+/// The row of a call whose arguments and results are in the frame.
+macro_rules! frame {
+    ($number:literal $name:ident) => {
+        pub(super) mod $name {
+            pub(in super::super) use crate::arch::frame_call as short;
+            extern "C" fn long(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> u64 {
+                super::super::$name();
+                0
+            }
+            pub(in super::super) const LONG: crate::arch::LongHandler = long;
+            pub(in super::super) const STRICT_SHORT: crate::arch::ShortHandler =
+                crate::arch::frame_call;
+            pub(in super::super) extern "C" fn strict(
+                _: u64,
+                _: u64,
+                _: u64,
+                _: u64,
+                _: u64,
+                _: u64,
+            ) -> u64 {
+                super::super::strict::run_in_frame($number, super::super::$name);
+                0
+            }
+        }
     };
 }
 
@@ -182,6 +208,8 @@ macro_rules! short {
                 super::super::run_short([a, b, c, d, e, f], super::super::$name)
             }
             pub(in super::super) const LONG: crate::arch::LongHandler = super::super::no_long_call;
+            pub(in super::super) const STRICT_SHORT: crate::arch::ShortHandler =
+                crate::arch::long_call;
             pub(in super::super) extern "C" fn strict(
                 a: u64,
                 b: u64,
@@ -207,6 +235,8 @@ macro_rules! long {
                 super::super::run_long([a, b, c, d, e, f], super::super::$name)
             }
             pub(in super::super) const LONG: crate::arch::LongHandler = long;
+            pub(in super::super) const STRICT_SHORT: crate::arch::ShortHandler =
+                crate::arch::long_call;
             pub(in super::super) extern "C" fn strict(
                 a: u64,
                 b: u64,
@@ -246,7 +276,7 @@ macro_rules! dispatch {
         /// The same for processes that have given something up.
         pub static STRICT_TABLE: SyscallTable<ROWS> = SyscallTable {
             count: abi::SYSCALLS.len() as u64,
-            short: STRICT_SHORT,
+            short: [ $( entry::$name::STRICT_SHORT, )+ unknown_call ],
             long: [ $( entry::$name::strict, )+ no_long_call ],
         };
     };

@@ -9,8 +9,8 @@ use abi::{Error, Handle, Rights, Signals};
 use viper::process::{Command, Grant};
 use viper::{Failure, Outcome, Rc, env};
 
-use super::Cost;
 use super::clock::Clock;
+use super::{Cost, calls_between};
 
 /// The name of the channel server, for `PEER`.
 const CHANNEL: &str = "CHANNEL";
@@ -65,6 +65,12 @@ pub fn channel_round_trip(clock: &Clock) -> Result<Cost, Failure> {
 
 /// The other side of an exchange.
 pub fn serve(peer: &str) -> Outcome {
+    if peer.eq_ignore_ascii_case(calls_between::CALLS) {
+        return calls_between::serve_calls();
+    }
+    if peer.eq_ignore_ascii_case(calls_between::EVENTS) {
+        return calls_between::serve_events();
+    }
     if !peer.eq_ignore_ascii_case(CHANNEL) {
         return Err(Failure::new(alloc::format!("there is no peer {peer}")));
     }

@@ -10,6 +10,7 @@
 extern crate alloc;
 
 mod calls;
+mod calls_between;
 mod clock;
 mod files;
 mod ipc;
@@ -96,6 +97,26 @@ const BENCHMARKS: &[Benchmark] = &[
         name: "event_wait_pending",
         group: "ipc",
         run: calls::event_wait_pending,
+    },
+    Benchmark {
+        name: "channel_call_rt_0w",
+        group: "ipc",
+        run: calls_between::call_words_0,
+    },
+    Benchmark {
+        name: "channel_call_rt_6w",
+        group: "ipc",
+        run: calls_between::call_words_6,
+    },
+    Benchmark {
+        name: "channel_call_handle_rt",
+        group: "ipc",
+        run: calls_between::call_handle,
+    },
+    Benchmark {
+        name: "event_switch_rt",
+        group: "ipc",
+        run: calls_between::event_switch,
     },
     Benchmark {
         name: "channel_rt_64B",

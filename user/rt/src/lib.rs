@@ -15,6 +15,7 @@
 
 extern crate alloc;
 
+pub mod call;
 pub mod channel;
 pub mod directory;
 pub mod event;

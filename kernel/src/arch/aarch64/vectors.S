@@ -237,9 +237,9 @@ vectors_el0_sync:
     // and reaches no user memory, so that the system registers keep the caller's
     // state; its results are x0 and x1.
     mrs     x16, tpidr_el1
-    ldr     x9, [x16, #CPU_CALLS]
-    add     x9, x9, #1
-    str     x9, [x16, #CPU_CALLS]
+    ldr     x11, [x16, #CPU_CALLS]
+    add     x11, x11, #1
+    str     x11, [x16, #CPU_CALLS]
     ldr     x17, [x16, #CPU_SYSCALLS]
     ldr     x16, [x17], #8                 // number of rows
     cmp     x8, x16
@@ -289,6 +289,36 @@ vectors_short_pending:
     stp     x0, x1, [x17]
     stp     xzr, xzr, [x17, #16]
     SYSCALL_SAVE_REST
+    b       vectors_return
+
+// The row of a call whose arguments and results are all in the frame. The handler, in the
+// second half of the table, runs with interrupts masked; it may go to another thread.
+.global vectors_syscall_frame
+vectors_syscall_frame:
+    ldp     x29, x30, [sp], #16
+    add     x16, x17, x8, lsl #3
+    ldr     x16, [x16, #{rows} * 8]
+    mrs     x11, tpidr_el1
+    ldr     x17, [x11, #CPU_CURRENT]
+    stp     x0, x1, [x17]
+    stp     x2, x3, [x17, #16]
+    stp     x4, x5, [x17, #32]
+    stp     x6, x7, [x17, #48]
+    stp     x8, x9, [x17, #64]
+    stp     x10, xzr, [x17, #80]
+    stp     xzr, xzr, [x17, #96]
+    stp     xzr, xzr, [x17, #112]
+    stp     xzr, xzr, [x17, #128]
+    stp     xzr, x19, [x17, #144]
+    stp     x20, x21, [x17, #160]
+    stp     x22, x23, [x17, #176]
+    stp     x24, x25, [x17, #192]
+    stp     x26, x27, [x17, #208]
+    str     x28, [x17, #224]
+    SYSCALL_SAVE_STATE
+    mov     x29, xzr
+    mov     x30, xzr
+    blr     x16
     b       vectors_return
 
 // The row of every call that is not short: its handler is in the second half of the

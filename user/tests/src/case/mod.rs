@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod bombs;
+pub mod calls;
 pub mod channels;
 pub mod directories;
 pub mod events;
@@ -45,6 +46,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         threads::CASES,
         vectors::CASES,
         events::CASES,
+        calls::CASES,
         channels::CASES,
         processes::CASES,
         accounts::CASES,

@@ -1,0 +1,153 @@
+//! Calls and signals between two processes.
+
+use abi::startup::Tag;
+use abi::{Error, Handle, NEVER, Rights, Signals};
+use rt::call::{Message, Received, call, reply_wait};
+use rt::{OwnedHandle, port};
+use viper::process::{Child, Command, Grant};
+use viper::{Failure, Outcome, Rc, env};
+
+use super::Cost;
+use super::clock::Clock;
+
+/// The name of the server of calls, for `PEER`.
+pub const CALLS: &str = "CALLS";
+/// The name of the process that answers signals with signals, for `PEER`.
+pub const EVENTS: &str = "EVENTS";
+
+/// Key of the channel in the server's port.
+const KEY: u64 = 1;
+
+/// Starts this program as the other side `peer`, with `handles` in its startup record.
+fn start_peer(peer: &str, handles: &[Handle]) -> Result<Child, Failure> {
+    let path = env::program_name().unwrap_or("Bench");
+    let program = alloc::format!("C:{path}");
+    let mut command = Command::new(&program);
+    command = command.arg("PEER").arg(peer);
+    for handle in handles {
+        command = command.grant(Grant {
+            tag: Tag::User,
+            handle: *handle,
+            rights: Rights::all(),
+        });
+    }
+    Ok(command.spawn()?)
+}
+
+fn end_well(child: Child) -> Result<(), Failure> {
+    match child.wait()?.rc() {
+        Rc::OK => Ok(()),
+        rc => Err(Failure::new(alloc::format!("the peer ended with {rc}"))),
+    }
+}
+
+/// Measures `exchange` with a server of calls on the other side.
+fn with_server(
+    clock: &Clock,
+    exchange: impl Fn(Handle) -> rt::Result<()>,
+) -> Result<Cost, Failure> {
+    let (near, far) = rt::channel::create()?;
+    let child = start_peer(CALLS, &[far.get()])?;
+    drop(far);
+    let cost = clock.measure(10_000, |count| {
+        for _ in 0..count {
+            exchange(near.get())?;
+        }
+        Ok(())
+    });
+    drop(near);
+    end_well(child)?;
+    cost
+}
+
+/// A call without words that matter, and its answer.
+pub fn call_words_0(clock: &Clock) -> Result<Cost, Failure> {
+    with_server(clock, |channel| {
+        call(channel, Message::default(), NEVER).map(|_| ())
+    })
+}
+
+/// Six words there and back.
+pub fn call_words_6(clock: &Clock) -> Result<Cost, Failure> {
+    with_server(clock, |channel| {
+        let answer = call(channel, Message::words([1, 2, 3, 4, 5, 6]), NEVER)?;
+        match answer.words {
+            [1, 2, 3, 4, 5, 6] => Ok(()),
+            _ => Err(Error::BadState),
+        }
+    })
+}
+
+/// A handle that goes with a call and comes back with the answer.
+pub fn call_handle(clock: &Clock) -> Result<Cost, Failure> {
+    let event = rt::event::create()?;
+    let passed = core::cell::RefCell::new(Some(event));
+    with_server(clock, |channel| {
+        let message = Message {
+            words: [0; 6],
+            handle: passed.take(),
+        };
+        let answer = call(channel, message, NEVER)?;
+        let back = answer.handle.ok_or(Error::BadState)?;
+        passed.replace(Some(back));
+        Ok(())
+    })
+}
+
+/// A signal to another process, which answers with one.
+pub fn event_switch(clock: &Clock) -> Result<Cost, Failure> {
+    let (there, back) = (rt::event::create()?, rt::event::create()?);
+    let child = start_peer(EVENTS, &[there.get(), back.get()])?;
+    let none = Signals::empty();
+    let cost = clock.measure(10_000, |count| {
+        for _ in 0..count {
+            rt::event::signal(there.get(), none, Signals::USER_0)?;
+            rt::event::wait(back.get(), Signals::USER_0, NEVER)?;
+        }
+        Ok(())
+    });
+    rt::event::signal(there.get(), none, STOP)?;
+    end_well(child)?;
+    cost
+}
+
+/// Tells the process that answers signals to end.
+const STOP: Signals = Signals::from_bits_truncate(1 << 25);
+
+fn given(number: usize) -> Result<Handle, Failure> {
+    let startup = rt::startup::get();
+    let rows = startup
+        .as_ref()
+        .map_or(&[][..], |startup| startup.handles());
+    rows.iter()
+        .filter(|row| row.tag == Tag::User as u32)
+        .nth(number)
+        .map(|row| row.handle)
+        .ok_or_else(|| Failure::not_given("a handle"))
+}
+
+/// Answers each call with what it said, until the client's end is closed.
+pub fn serve_calls() -> Outcome {
+    let channel = OwnedHandle::new(given(0)?);
+    let port = port::create()?;
+    port::add(port.get(), channel.get(), Signals::PEER_CLOSED, KEY)?;
+    let mut answer = None;
+    loop {
+        match reply_wait(port.get(), answer.take(), NEVER)? {
+            Received::Call { token, message, .. } => answer = Some((token, message)),
+            Received::Event { .. } => return Ok(Rc::OK),
+        }
+    }
+}
+
+/// Answers each signal with a signal, until told to stop.
+pub fn serve_events() -> Outcome {
+    let (there, back) = (given(0)?, given(1)?);
+    loop {
+        let raised = rt::event::wait(there, Signals::USER_0 | STOP, NEVER)?;
+        if raised.contains(STOP) {
+            return Ok(Rc::OK);
+        }
+        rt::event::signal(back, Signals::empty(), Signals::USER_0)?;
+    }
+}

@@ -189,7 +189,10 @@ impl Process {
     /// Gives up all calls but those in `left`, for good, and makes things fatal.
     pub fn restrict(&self, flags: RestrictFlags, left: [u64; RESTRICT_WORDS]) {
         self.restrictions.add(flags, left);
-        self.for_each_thread(|thread| thread.make_strict());
+        // A thread that is entered from here on sees that something is given up.
+        while let Some(thread) = self.find_thread(|thread| !thread.is_strict()) {
+            thread.make_strict();
+        }
     }
 
     /// CPU time used up to the last switches of its threads, in ns.
@@ -233,17 +236,11 @@ impl Process {
         entered.inspect_err(|_| this.account.uncharge(Resource::Threads, 1))
     }
 
-    /// Calls `visit` with each of its threads; one that ends meanwhile may be left out.
-    pub(super) fn for_each_thread(&self, mut visit: impl FnMut(&Ref<Thread>)) {
-        let mut index = 0;
-        loop {
-            // Not under the lock: the scheduler's own are taken by some visitors.
-            let Some(object) = self.threads.lock().list.get(index).cloned() else {
-                return;
-            };
-            visit(object.thread());
-            index = index.saturating_add(1);
-        }
+    /// The first of its threads for which `fits`, called under the lock of the list.
+    pub(super) fn find_thread(&self, fits: impl Fn(&Thread) -> bool) -> Option<Ref<Thread>> {
+        let threads = self.threads.lock();
+        let mut all = threads.list.iter().map(|object| object.thread());
+        all.find(|thread| fits(thread)).cloned()
     }
 
     /// Ends the process; only the first call counts. Its threads leave at their next chance.

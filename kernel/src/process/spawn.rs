@@ -13,6 +13,7 @@ use crate::mm::{AddressSpace, Backing, MapError, MapRequest};
 use crate::sync::Ref;
 
 use super::elf::{LoadError, load};
+use super::revocation::cuts;
 use super::startup::StackImage;
 use super::{Job, JobError, Process, Restrictions, registry};
 
@@ -112,6 +113,7 @@ fn start(
     blob: &[u8],
     given: Vec<GivenHandle>,
 ) -> Result<(), SpawnError> {
+    let cuts_before = cuts();
     let space = process.space();
     let loaded = load(space, file).map_err(SpawnError::Load)?;
     let stack_low = space.layout().stack_low();
@@ -148,6 +150,7 @@ fn start(
         .write(image.address, &bytes)
         .map_err(|_| SpawnError::NoMemory)?;
     registry::add(process.clone()).map_err(|_| SpawnError::NoMemory)?;
+    process.catch_up_with_cuts(cuts_before);
     process.job().enter(process.clone())?;
     thread.thread().start();
     Ok(())

@@ -49,8 +49,7 @@ impl Process {
 
     /// Makes the first thread that takes breaks take one; false where none does.
     pub fn interrupt(&self, code: u64) -> bool {
-        let mut taken = false;
-        self.for_each_thread(|thread| taken = taken || thread.interrupt(code));
-        taken
+        self.find_thread(|thread| thread.takes_breaks())
+            .is_some_and(|thread| thread.interrupt(code))
     }
 }

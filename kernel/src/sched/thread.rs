@@ -254,7 +254,7 @@ impl Thread {
 
     /// Whether its calls go the strict way.
     #[inline]
-    pub(super) fn is_strict(&self) -> bool {
+    pub fn is_strict(&self) -> bool {
         self.strict.load(Ordering::Relaxed)
     }
 

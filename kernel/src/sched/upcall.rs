@@ -92,6 +92,11 @@ impl Thread {
         ended
     }
 
+    /// Whether it takes breaks.
+    pub fn takes_breaks(&self) -> bool {
+        self.upcalls.state.lock().wants(UpcallKinds::BREAK)
+    }
+
     /// Makes the thread take a break; false where it does not take any. A break that waits
     /// already is replaced.
     pub fn interrupt(&self, code: u64) -> bool {

@@ -213,15 +213,15 @@ impl Thread {
         closed
     }
 
-    /// Ends the wait, if it is one for `object`, because the waiter has lost it.
-    pub fn end_wait_for(&self, object: &Ref<dyn KernelObject>) -> bool {
+    /// The open wait, if it is one for `object`.
+    pub fn wait_for(&self, object: &Ref<dyn KernelObject>) -> Option<ObserverKey> {
         let key = self.wait.load(Ordering::Acquire);
         let waits = match &*self.target.lock() {
             WaitTarget::Object(other) => other.same(object),
             _ => false,
         };
         // Should another wait be open by now, the key no longer fits.
-        waits && self.complete(key, Some(Error::Revoked), [0; 3])
+        (waits && is_open(key)).then_some(key)
     }
 
     /// As [`Thread::complete`], for whoever took the thread off its list: whichever wait is

@@ -40,6 +40,10 @@ pub const CASES: &[Case] = &[
         name: "accounts::starting_and_ending_leaves_every_counter_equal",
         run: loops,
     },
+    Case {
+        name: "accounts::hundreds_of_processes_leave_no_page_behind",
+        run: hundreds,
+    },
 ];
 
 /// The helper program.
@@ -235,6 +239,11 @@ fn ended() -> Verdict {
         Ok((info.pages, info.handles, info.threads) == (0, 0, 0)
             && info.kernel_bytes < alive.kernel_bytes / 2)
     })
+}
+
+/// A short share of what the program `Soak` does a million times.
+fn hundreds() -> Verdict {
+    crate::soak::soak(300)
 }
 
 fn loops() -> Verdict {

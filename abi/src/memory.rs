@@ -16,3 +16,13 @@ bitflags::bitflags! {
         const FIXED = 1 << 4;
     }
 }
+
+/// How memory will be used: the `advice` of `memory_advise`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Advice {
+    /// It will be touched soon; pages of files are read now.
+    WillNeed = 0,
+    /// Its private contents are no longer needed: it reads as when it was mapped.
+    DontNeed = 1,
+}

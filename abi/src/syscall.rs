@@ -264,20 +264,37 @@ macro_rules! for_each_syscall {
                 rights "port: READ; a handle to move: TRANSFER"
                 errors [NotFound, TimedOut, NoMemory];
 
+            #[doc = "Makes a copy of the calling process with only the calling thread: the same memory, copied as either side writes, and the same handles, those with DUPLICATE under the same numbers. Returns twice: to the caller the copy's process; to the copy 0, a handle to its own process and one to its own thread."]
+            62 ProcessClone process_clone () -> (process, own_process, own_thread)
+                rights "" errors [BadState, NoMemory, LimitReached];
+            #[doc = "Runs another program in the calling process, whose memory and handles go, but for those named; see SpawnArgs. Returns only where it fails; where it fails after the old program is gone, the process ends."]
+            63 ProcessExec process_exec (args: In) -> ()
+                rights "file: EXECUTE and READ; each handle: none"
+                errors [Fault, InvalidArgument, NotExecutable, BadState, NoMemory, LimitReached, Io, Corrupt];
+            #[doc = "Makes a Memory with the same contents; pages are copied as either side writes."]
+            64 MemoryClone memory_clone (memory: Handle) -> (clone)
+                rights "memory: READ" errors [NotSupported, NoMemory, LimitReached];
+            #[doc = "Changes the size of a Memory. What is cut off is gone from every mapping, what is added is zero."]
+            65 MemoryResize memory_resize (memory: Handle, bytes: Value) -> ()
+                rights "memory: WRITE and MAP" errors [InvalidArgument, NotSupported, LimitReached];
+            #[doc = "Says how a range of the caller's memory will be used: 0, it will be touched soon; 1, its private contents are no longer needed and read as at first."]
+            66 MemoryAdvise memory_advise (address: Value, bytes: Value, advice: Value) -> ()
+                rights "" errors [InvalidArgument, NotFound];
+
             #[doc = "Takes back every copy made from a handle, and what was opened, mapped or made through them, wherever it went; the handle itself stays."]
-            62 HandleRevoke handle_revoke (handle: Handle) -> ()
+            67 HandleRevoke handle_revoke (handle: Handle) -> ()
                 rights "handle: MANAGE" errors [];
             #[doc = "Gives up, for this process and its children and for good, all calls whose bit is not set in a mask of 64-bit words, and sets RestrictFlags."]
-            63 ProcessRestrict process_restrict (flags: Flags, mask: In, length: Length) -> ()
+            68 ProcessRestrict process_restrict (flags: Flags, mask: In, length: Length) -> ()
                 rights "" errors [Fault, InvalidArgument, NoMemory, LimitReached];
             #[doc = "Sets where the calling thread goes on at faults and breaks, see UpcallRecord; `entry` 0: nowhere."]
-            64 UpcallSet upcall_set (entry: Value, stack_top: Value, kinds: Flags) -> ()
+            69 UpcallSet upcall_set (entry: Value, stack_top: Value, kinds: Flags) -> ()
                 rights "" errors [InvalidArgument];
             #[doc = "Ends an upcall: the thread goes on with the registers of an UpcallRecord, with what a program may not have taken out. Does not return."]
-            65 UpcallReturn upcall_return (record: In) -> ()
+            70 UpcallReturn upcall_return (record: In) -> ()
                 rights "" errors [Fault, InvalidArgument, BadState];
             #[doc = "Makes the first thread of a process that has an upcall for breaks take it; what it waits for ends with Cancelled."]
-            66 ProcessInterrupt process_interrupt (process: Handle, code: Value) -> ()
+            71 ProcessInterrupt process_interrupt (process: Handle, code: Value) -> ()
                 rights "process: SIGNAL" errors [BadState];
         }
     };

@@ -33,6 +33,12 @@ pub const DERIVATION_DEPTH_MAX: usize = 32;
 pub const MAPPINGS_MAX: usize = 4_096;
 /// Most bytes one mapping or Memory can have.
 pub const MAPPING_BYTES_MAX: u64 = 1 << 40;
+/// Longest wait for the pages of a program that ended for want of memory, in ns.
+pub const OOM_WAIT_NS: u64 = 5_000_000_000;
+/// Time between looks whether they are back, in ns.
+pub const OOM_LOOK_NS: u64 = 1_000_000;
+/// Most pages one advice has read.
+pub const ADVISED_PAGES_MAX: u64 = 1024;
 /// Where mappings are placed when the caller does not say, first address.
 pub const MEMORY_MAP_START: u64 = 0x10_0000_0000;
 /// The same, first address beyond.

@@ -41,6 +41,29 @@ impl Charge {
     }
 }
 
+impl Charge {
+    /// How much is charged.
+    pub fn amount(&self) -> u64 {
+        self.amount
+    }
+
+    /// Charges more or less from now on; less always succeeds.
+    ///
+    /// # Errors
+    /// [`LimitReached`], and the old amount stays charged.
+    pub fn set_amount(&mut self, amount: u64) -> Result<(), LimitReached> {
+        match amount.checked_sub(self.amount) {
+            Some(more) => self.account.charge(self.resource, more)?,
+            None => {
+                let less = self.amount.saturating_sub(amount);
+                self.account.uncharge(self.resource, less);
+            }
+        }
+        self.amount = amount;
+        Ok(())
+    }
+}
+
 impl Drop for Charge {
     fn drop(&mut self) {
         self.account.uncharge(self.resource, self.amount);

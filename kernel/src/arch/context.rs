@@ -58,6 +58,30 @@ impl UserFrame {
         }
     }
 
+    /// Takes over every register of another frame.
+    pub(super) fn copy_from(&self, other: &UserFrame) {
+        for (to, from) in self.registers.iter().zip(&other.registers) {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        for (to, from) in [
+            (&self.sp, &other.sp),
+            (&self.pc, &other.pc),
+            (&self.status, &other.status),
+            (&self.tls, &other.tls),
+        ] {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
+    /// The thread pointer, as of the last switch away.
+    pub(super) fn tls(&self) -> u64 {
+        self.tls.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_tls(&self, tls: u64) {
+        self.tls.store(tls, Ordering::Relaxed);
+    }
+
     /// The program counter.
     pub fn pc(&self) -> u64 {
         self.pc.load(Ordering::Relaxed)
@@ -110,6 +134,15 @@ impl UserFrame {
 #[repr(C, align(16))]
 pub struct VectorState {
     words: [AtomicU64; 66],
+}
+
+impl VectorState {
+    /// Takes over every register.
+    pub(super) fn copy_from(&self, other: &VectorState) {
+        for (to, from) in self.words.iter().zip(&other.words) {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
 }
 
 impl Default for VectorState {

@@ -44,7 +44,10 @@ pub use back_end::power::{
     power_off, reboot, semihosting_exit, semihosting_write, set_firmware_call,
 };
 pub use back_end::stack::{backtrace, halt_forever, stack_id};
-pub use back_end::switch::{leave, load_vector_state, prepare_kernel_thread, resume, switch};
+pub use back_end::switch::{
+    copy_registers, leave, load_vector_state, prepare_kernel_thread, replace_registers, resume,
+    switch,
+};
 pub use back_end::timer::{arm_timer, counter, counter_hz, disarm_timer, init_timer};
 pub use context::{Context, UserFrame, VectorState};
 pub use hooks::{

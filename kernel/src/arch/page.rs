@@ -81,6 +81,12 @@ impl Descriptor {
         self.0 & (VALID | TABLE_OR_PAGE) == VALID | TABLE_OR_PAGE
     }
 
+    /// Whether both entries describe the same kind of memory, for the same address spaces.
+    pub const fn behaves_as(self, other: Descriptor) -> bool {
+        const KIND: u64 = TABLE_OR_PAGE | (7 << ATTRIBUTE_SHIFT) | INNER_SHAREABLE | NOT_GLOBAL;
+        (self.0 ^ other.0) & KIND == 0
+    }
+
     /// The same entry without permission to store.
     pub const fn without_write(self) -> Descriptor {
         Descriptor(self.0 | READ_ONLY)

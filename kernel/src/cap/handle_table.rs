@@ -21,7 +21,7 @@ use crate::sync::epoch::{self, Masked};
 use crate::sync::{Borrowed, Published, Ref, SpinLock, Stamped, try_box};
 use crate::word;
 
-use super::{Capability, KernelObject};
+use super::{Capability, DeriveError, KernelObject};
 
 const CHUNK_SLOTS: usize = 64;
 /// Bytes charged for a chunk: the slots, and their places in the index, whose chunks double
@@ -80,6 +80,24 @@ pub struct TableError {
     pub reason: NoSlot,
     /// What was to be added.
     pub capability: Capability,
+}
+
+/// Why a table could not be copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyError {
+    /// A limit of the account.
+    LimitReached,
+    /// No memory.
+    NoMemory,
+}
+
+impl From<NoSlot> for CopyError {
+    fn from(error: NoSlot) -> Self {
+        match error {
+            NoSlot::LimitReached | NoSlot::Revoked => CopyError::LimitReached,
+            NoSlot::NoMemory => CopyError::NoMemory,
+        }
+    }
 }
 
 /// The handles of a process.
@@ -223,6 +241,107 @@ impl HandleTable {
             domain: NEXT_DOMAIN.fetch_add(1, Ordering::Relaxed),
             account,
         }
+    }
+
+    /// A table with the same numbers for every capability that may be duplicated, and none
+    /// for the others; it charges `account`.
+    ///
+    /// # Errors
+    /// [`LimitReached`](CopyError::LimitReached) of the account, or no memory.
+    pub fn copy_for(&self, account: Ref<Account>) -> Result<HandleTable, CopyError> {
+        let copy = HandleTable::new(self.salt, account);
+        let copied = self.copy_slots(&copy);
+        if copied.is_err() {
+            copy.clear();
+        }
+        copied.map(|()| copy)
+    }
+
+    fn copy_slots(&self, copy: &HandleTable) -> Result<(), CopyError> {
+        // Nobody else knows the copy: its lock is free whatever this CPU holds.
+        let (mut ours, mut theirs) = (self.slots.lock(), copy.slots.lock());
+        while theirs.chunks.len() < ours.chunks.len() {
+            copy.grow(&mut theirs)?;
+        }
+        theirs.free = NO_SLOT;
+        let end = ours.chunks.len().saturating_mul(CHUNK_SLOTS);
+        for index in (0..u32::try_from(end).unwrap_or(NO_SLOT)).rev() {
+            let (free, Some(from), Some(to)) = (theirs.free, ours.slot(index), theirs.slot(index))
+            else {
+                continue;
+            };
+            to.generation = from.generation;
+            let may_copy =
+                |capability: &&Capability| capability.rights().contains(Rights::DUPLICATE);
+            let copied = match from.capability.as_ref() {
+                Some(capability) if may_copy(&capability) => {
+                    match capability.derive(Rights::all(), &copy.account) {
+                        Ok(derived) => Some(derived),
+                        Err(DeriveError::Revoked) => None,
+                        Err(DeriveError::NoMemory) => return Err(CopyError::NoMemory),
+                        Err(DeriveError::LimitReached) => return Err(CopyError::LimitReached),
+                    }
+                }
+                _ => None,
+            };
+            if let Some(derived) = copied {
+                copy.account
+                    .charge(Resource::Handles, 1)
+                    .map_err(|_| CopyError::LimitReached)?;
+                let reserved = copy.index.reserve(index);
+                if reserved.is_err() {
+                    copy.account.uncharge(Resource::Handles, 1);
+                    return Err(CopyError::NoMemory);
+                }
+                let stamp = stamp(to.generation, &derived);
+                let object = &to.capability.insert(derived).object;
+                copy.index.publish(index, stamp, object);
+                to.next_free = NO_SLOT;
+                theirs.used = theirs.used.saturating_add(1);
+                continue;
+            }
+            // The number must not name something else one day.
+            if from.capability.is_some() || from.revoked {
+                to.generation = to.generation.wrapping_add(1);
+            }
+            if to.generation != 0 {
+                to.next_free = free;
+                theirs.free = index;
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes every handle but these.
+    pub fn retain(&self, kept: &[Handle]) {
+        // One at a time, outside the lock: closing may run an object's last-handle work.
+        let mut from = 0;
+        while let Some((index, handle)) = self.next_used(from) {
+            if !kept.contains(&handle) {
+                // Gone meanwhile is closed, too.
+                let _ = self.close(handle);
+            }
+            from = index.saturating_add(1);
+        }
+    }
+
+    /// The first slot from `from` on that is not empty.
+    fn next_used(&self, from: u32) -> Option<(u32, Handle)> {
+        let slots = self.slots.lock();
+        if slots.used == 0 {
+            return None;
+        }
+        let first = from as usize;
+        let chunks = slots.chunks.iter().skip(first / CHUNK_SLOTS);
+        let mut all = chunks
+            .flat_map(|chunk| chunk.iter())
+            .skip(first % CHUNK_SLOTS);
+        let index = (from..).zip(&mut all);
+        let mut used = index.filter(|(_, slot)| slot.capability.is_some() || slot.revoked);
+        used.next().map(|(index, slot)| {
+            let value = (u64::from(slot.generation) << 32) | u64::from(index);
+            (index, Handle(value ^ self.salt))
+        })
     }
 
     /// What a CPU enters while it runs a thread that reads this table without its lock.
@@ -531,22 +650,7 @@ impl HandleTable {
 
     /// Closes every handle.
     pub fn clear(&self) {
-        // One at a time, outside the lock: closing may run an object's last-handle work.
-        let mut index = 0;
-        loop {
-            let handle = {
-                let mut slots = self.slots.lock();
-                let Some(slot) = slots.slot(index) else {
-                    return;
-                };
-                let generation = slot.generation;
-                let value = (u64::from(generation) << 32) | u64::from(index);
-                Handle(value ^ self.salt)
-            };
-            // Fails for a slot that is empty.
-            let _ = self.close(handle);
-            index = index.saturating_add(1);
-        }
+        self.retain(&[]);
     }
 }
 

@@ -15,6 +15,6 @@ mod signal;
 
 pub use capability::Capability;
 pub use derivation::{Derivation, DeriveError};
-pub use handle_table::{HandleTable, LookupError, NoSlot, TableError, kind_stamp};
+pub use handle_table::{CopyError, HandleTable, LookupError, NoSlot, TableError, kind_stamp};
 pub use object::{KernelObject, ObjectBase};
 pub use signal::{Heard, Observer, ObserverKey, SignalSet};

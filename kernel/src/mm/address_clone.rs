@@ -77,10 +77,10 @@ impl AddressSpace {
                 theirs.own = theirs.own.saturating_add(1);
                 ControlFlow::Continue(())
             });
-            if let ControlFlow::Break(FaultError::NoMemory | FaultError::Denied | FaultError::Io) =
-                copied
-            {
-                return Err(MapError::NoMemory);
+            match copied {
+                ControlFlow::Continue(()) => {}
+                ControlFlow::Break(FaultError::LimitReached) => return Err(MapError::LimitReached),
+                ControlFlow::Break(_) => return Err(MapError::NoMemory),
             }
         }
         Ok(())
@@ -172,7 +172,7 @@ mod tests {
             account.set_limit(Resource::Pages, 4);
             account.set_limit(Resource::Tables, 2);
             let refused = ours.clone_for(account.clone());
-            assert_eq!(refused.unwrap_err(), MapError::NoMemory);
+            assert_eq!(refused.unwrap_err(), MapError::LimitReached);
             for resource in [Resource::Pages, Resource::Tables] {
                 assert_eq!(account.used(resource), 0);
             }

@@ -99,8 +99,10 @@ impl From<page_table::NoTable> for MapError {
 pub enum FaultError {
     /// Nothing is mapped there, or not for this access.
     Denied,
-    /// No memory, or the limit of the account is reached.
+    /// No memory.
     NoMemory,
+    /// The limit of the account is reached.
+    LimitReached,
     /// The page could not be read.
     Io,
 }
@@ -116,7 +118,7 @@ impl From<SourceError> for FaultError {
 }
 
 /// Whether `start..start + bytes` are whole pages of user space.
-fn user_range(start: u64, bytes: u64) -> Option<u64> {
+pub(super) fn user_range(start: u64, bytes: u64) -> Option<u64> {
     let end = start.checked_add(bytes)?;
     let whole = start.is_multiple_of(PAGE) && bytes.is_multiple_of(PAGE) && bytes != 0;
     (whole && start >= abi::USER_START && end <= abi::USER_END).then_some(end)
@@ -397,7 +399,7 @@ impl AddressSpace {
     pub(super) fn charge_page(&self) -> Result<(), FaultError> {
         self.account
             .charge(Resource::Pages, 1)
-            .map_err(|_| FaultError::NoMemory)
+            .map_err(|_| FaultError::LimitReached)
     }
 
     pub(super) fn uncharge_page(&self) {
@@ -414,7 +416,7 @@ impl AddressSpace {
         let before = table.table_pages();
         self.account
             .charge(Resource::Tables, TABLES_PER_PAGE)
-            .map_err(|_| FaultError::NoMemory)?;
+            .map_err(|_| FaultError::LimitReached)?;
         let result = table.make_entry(address);
         let used = table.table_pages().saturating_sub(before);
         self.account
@@ -612,7 +614,7 @@ mod tests {
             space.fault(at + PAGE, Access::Write).unwrap();
             assert_eq!(
                 space.fault(at + 2 * PAGE, Access::Write),
-                Err(FaultError::NoMemory)
+                Err(FaultError::LimitReached)
             );
             space.unmap(at, PAGE).unwrap();
             space.fault(at + 2 * PAGE, Access::Write).unwrap();

@@ -10,6 +10,7 @@
 
 mod address_clone;
 mod address_space;
+mod advice;
 mod asid;
 mod block_map;
 mod fault;

@@ -82,7 +82,23 @@ impl PageEntry {
     /// publishes the tables in any case.
     #[inline]
     pub(super) fn set(self, descriptor: Descriptor) {
+        check_change(self.get(), descriptor);
         self.0.store(descriptor.0, Ordering::Release);
+    }
+}
+
+/// An entry that maps a page may change its permissions, but not its page or how memory
+/// behaves: for that it has to be invalid, and the TLB flushed, in between (ARM ARM
+/// D8.14.1). Looked at where tests run.
+#[inline(always)]
+fn check_change(old: Descriptor, new: Descriptor) {
+    if cfg!(any(test, debug_assertions, feature = "ktest")) && old.is_valid() && new.is_valid() {
+        assert!(
+            old.address() == new.address() && old.behaves_as(new),
+            "an entry changed from {:#x} to {:#x} without a break",
+            old.0,
+            new.0
+        );
     }
 }
 
@@ -173,9 +189,10 @@ impl PageTable {
         address: u64,
         descriptor: Descriptor,
     ) -> Result<Descriptor, NoTable> {
-        let table = self.table_at(address, LAST_LEVEL)?;
-        let old = entry(table, index(address, LAST_LEVEL)).swap(descriptor.0, Ordering::AcqRel);
-        Ok(Descriptor(old))
+        let entry = self.make_entry(address)?;
+        let old = entry.get();
+        entry.set(descriptor);
+        Ok(old)
     }
 
     /// Sets the entry of a 2 MiB (level 2) or 1 GiB (level 1) block.
@@ -291,22 +308,20 @@ fn for_each_used<B>(
     mut visit: impl FnMut(usize, &'static AtomicU64) -> ControlFlow<B>,
 ) -> ControlFlow<B> {
     let range = entries(table).get(first..=last).unwrap_or(&[]);
-    let (groups, rest) = range.as_chunks::<GROUP>();
     let mut at = first;
-    for group in groups {
+    for group in range.chunks(GROUP) {
         let any = |any, slot: &AtomicU64| any | slot.load(Ordering::Relaxed);
-        if group.iter().fold(0, any) != 0 {
-            for (at, slot) in (at..).zip(group) {
-                if Descriptor(slot.load(Ordering::Relaxed)).is_valid() {
-                    visit(at, slot)?;
-                }
-            }
+        // Of a known length, so that it is done without a loop.
+        let whole = <&[AtomicU64; GROUP]>::try_from(group);
+        if whole.is_ok_and(|whole| whole.iter().fold(0, any) == 0) {
+            at = at.wrapping_add(GROUP);
+            continue;
         }
-        at = at.wrapping_add(GROUP);
-    }
-    for (at, slot) in (at..).zip(rest) {
-        if Descriptor(slot.load(Ordering::Relaxed)).is_valid() {
-            visit(at, slot)?;
+        for slot in group {
+            if Descriptor(slot.load(Ordering::Relaxed)).is_valid() {
+                visit(at, slot)?;
+            }
+            at = at.wrapping_add(1);
         }
     }
     ControlFlow::Continue(())
@@ -365,6 +380,34 @@ mod tests {
             drop(table);
             assert_eq!(crate::mm::free_frames(), before);
         });
+    }
+
+    #[test]
+    fn permissions_may_change_in_place() {
+        with_memory(|| {
+            let mut table = PageTable::new(Purpose::Tables).unwrap();
+            table.set(0x1000, page(0x5000)).unwrap();
+            let flags = PageFlags::USER | PageFlags::WRITE;
+            let writable = Descriptor::page(0x5000, MemoryType::Normal, flags);
+            let entry = table.entry(0x1000).unwrap();
+            entry.set(writable);
+            entry.set(writable.without_write());
+            entry.set(Descriptor::INVALID);
+            entry.set(page(0x6000));
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "without a break")]
+    fn another_page_needs_a_break() {
+        check_change(page(0x5000), page(0x6000));
+    }
+
+    #[test]
+    #[should_panic(expected = "without a break")]
+    fn another_kind_of_memory_needs_a_break() {
+        let device = Descriptor::page(0x5000, MemoryType::Device, PageFlags::USER);
+        check_change(page(0x5000), device);
     }
 
     #[test]

@@ -199,6 +199,18 @@ impl VmaList {
         Ok(VmaList { list, recent: 0 })
     }
 
+    /// Whether all of a range is mapped.
+    pub(super) fn covers(&self, start: u64, end: u64) -> bool {
+        let mut covered = start;
+        for vma in self.within(start, end) {
+            if vma.start > covered {
+                return false;
+            }
+            covered = vma.end;
+        }
+        covered >= end
+    }
+
     /// Makes `start` and `end` edges of mappings, by splitting those that span them.
     pub(super) fn make_edges(&mut self, start: u64, end: u64) -> Result<(), VmaError> {
         for edge in [start, end] {

@@ -14,6 +14,7 @@ use crate::fs::vfs::File;
 use crate::limits::PROGRAM_HEADERS_MAX;
 use crate::mm::{AddressSpace, Backing, Frame, MapError, MapRequest, PAGE, SourceError};
 use crate::sync::Ref;
+use crate::word;
 
 /// Why a program was not loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +92,21 @@ impl Head {
 
 /// Maps the program in `file`.
 pub(super) fn load(space: &Ref<AddressSpace>, file: &File) -> Result<Loaded, LoadError> {
+    read_file(space, file, &mut |segment| {
+        map_segment(space, file, segment)
+    })
+}
+
+/// Whether the program in `file` could be mapped into an empty space.
+pub(super) fn check(space: &Ref<AddressSpace>, file: &File) -> Result<Loaded, LoadError> {
+    read_file(space, file, &mut |_| Ok(()))
+}
+
+fn read_file(
+    space: &AddressSpace,
+    file: &File,
+    map: &mut dyn FnMut(Segment) -> Result<(), LoadError>,
+) -> Result<Loaded, LoadError> {
     // The size first: a file may shrink meanwhile, but no page beyond it is asked for.
     let size = file.size();
     let page = match file.pages().page(0) {
@@ -98,11 +114,8 @@ pub(super) fn load(space: &Ref<AddressSpace>, file: &File) -> Result<Loaded, Loa
         Err(SourceError::BeyondEnd) => return Err(LoadError::NotExecutable),
         Err(error) => return Err(LoadError::Read(error.into())),
     };
-    let bytes = size.min(PAGE) as usize;
-    let base = space.layout().program;
-    read_program(&Head { page, bytes }, size, base, &mut |segment| {
-        map_segment(space, file, segment)
-    })
+    let bytes = word::index(size.min(PAGE));
+    read_program(&Head { page, bytes }, size, space.layout().program, map)
 }
 
 fn map_segment(space: &Ref<AddressSpace>, file: &File, segment: Segment) -> Result<(), LoadError> {

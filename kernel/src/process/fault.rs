@@ -9,6 +9,7 @@ use crate::mm::FaultError;
 use crate::sched;
 
 use super::object::{Exit, current_process};
+use super::oom::make_room;
 
 /// Serves a fault: brings a page in, loads the vector registers, or ends the program.
 pub fn handle_user_fault(fault: &UserFault) {
@@ -25,12 +26,17 @@ pub fn handle_user_fault(fault: &UserFault) {
         FaultCause::Page(access) => {
             // Bringing a page in can sleep; the program's registers are all in its frame.
             arch::irq_enable();
-            let mended = current_process().space().fault(fault.address, access);
+            let process = current_process();
+            let mut mended = process.space().fault(fault.address, access);
+            while mended == Err(FaultError::NoMemory) && make_room(&process) {
+                mended = process.space().fault(fault.address, access);
+            }
+            drop(process);
             arch::irq_disable();
             match mended {
                 Ok(()) => return,
                 Err(FaultError::Io) => FaultKind::Io,
-                Err(FaultError::NoMemory) => FaultKind::NoMemory,
+                Err(FaultError::NoMemory | FaultError::LimitReached) => FaultKind::NoMemory,
                 Err(FaultError::Denied) if is_stack_guard(fault.address) => {
                     FaultKind::StackOverflow
                 }

@@ -2,17 +2,27 @@
 
 use abi::{ObjectKind, Signals};
 
-use crate::account::Charge;
+use crate::account::{Charge, LimitReached};
 use crate::cap::{KernelObject, ObjectBase};
-use crate::mm::MemoryPages;
-use crate::sync::Ref;
+use crate::mm::{MemoryPages, PAGE};
+use crate::sync::{Mutex, Ref};
+
+/// Why a Memory keeps its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResizeError {
+    /// Its pages are those of a file.
+    NotAnonymous,
+    /// A limit of the account it is charged to.
+    LimitReached,
+}
 
 /// A Memory.
 #[derive(Debug)]
 pub struct MemoryObject {
     base: ObjectBase,
     pages: Ref<MemoryPages>,
-    _charge: Option<Charge>,
+    /// For all its pages, present or not; also who may change their number.
+    charge: Mutex<Option<Charge>>,
 }
 
 impl MemoryObject {
@@ -21,8 +31,30 @@ impl MemoryObject {
         MemoryObject {
             base: ObjectBase::new(Signals::empty()),
             pages,
-            _charge: charge,
+            charge: Mutex::new(charge),
         }
+    }
+
+    /// Changes the number of pages of an anonymous Memory. May sleep.
+    ///
+    /// # Errors
+    /// [`ResizeError`], and nothing has changed.
+    pub fn resize(&self, pages: u64) -> Result<(), ResizeError> {
+        let mut charge = self.charge.lock();
+        let charge = charge.as_mut().ok_or(ResizeError::NotAnonymous)?;
+        let old = charge.amount();
+        if pages > old {
+            charge
+                .set_amount(pages)
+                .map_err(|LimitReached| ResizeError::LimitReached)?;
+        }
+        self.pages.set_bytes(pages.saturating_mul(PAGE));
+        if pages < old {
+            charge
+                .set_amount(pages)
+                .map_err(|LimitReached| ResizeError::LimitReached)?;
+        }
+        Ok(())
     }
 
     /// The pages.

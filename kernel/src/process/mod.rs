@@ -11,12 +11,15 @@
 //! Lock order: a job's members, a process's thread list, then the scheduler's locks.
 #![forbid(unsafe_code)]
 
+mod clone;
 mod elf;
+mod exec;
 mod fault;
 mod job;
 mod layout;
 mod memory_object;
 mod object;
+mod oom;
 mod registry;
 mod restriction;
 mod revocation;
@@ -25,11 +28,13 @@ mod startup;
 mod thread_object;
 mod upcall;
 
+pub use clone::clone_process;
 pub use elf::LoadError;
+pub use exec::{ExecRequest, exec};
 pub use fault::handle_user_fault;
 pub use job::{Job, JobError};
 pub use layout::use_fixed_addresses;
-pub use memory_object::MemoryObject;
+pub use memory_object::{MemoryObject, ResizeError};
 pub use object::{Exit, Process, current_process, process_of};
 pub use registry::for_each_process;
 pub use restriction::{RESTRICT_WORDS, Restrictions};

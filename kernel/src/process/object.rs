@@ -101,34 +101,65 @@ impl Process {
         job: &Ref<Job>,
         restrictions: Restrictions,
     ) -> Result<Ref<Process>, MapError> {
-        let account = Account::open(job.account()).map_err(|_| MapError::NoMemory)?;
-        let charge =
-            Charge::new(&account, Resource::Processes, 1).map_err(|_| MapError::LimitReached)?;
         let mut short = [0; PROCESS_NAME_MAX];
         for (place, byte) in short.iter_mut().zip(name) {
             *place = *byte;
         }
-        let space = AddressSpace::new(account.clone(), new_layout())?;
-        let space = Ref::new(space).map_err(|_| MapError::NoMemory)?;
-        let process = Ref::new(Process {
-            base: ObjectBase::new(Signals::empty()),
-            name: short,
-            parent,
-            space,
-            handles: Ref::new(HandleTable::new(random_u64(), account.clone()))
-                .map_err(|_| MapError::NoMemory)?,
-            threads: SpinLock::new(Threads::default()),
-            ended_ticks: AtomicU64::new(0),
-            ended_turns: AtomicU64::new(0),
-            start_ns: now_ns(),
-            job: job.clone(),
-            restrictions,
-            account,
-            _charge: charge,
+        Self::with_parts(short, parent, job, restrictions, |account| {
+            let space = AddressSpace::new(account.clone(), new_layout())?;
+            let space = Ref::new(space).map_err(|_| MapError::NoMemory)?;
+            Ok((space, HandleTable::new(random_u64(), account.clone())))
+        })
+    }
+
+    /// A process without a thread that has copies of this one's memory and handles.
+    ///
+    /// # Errors
+    /// [`MapError::NoMemory`] or [`MapError::LimitReached`].
+    pub(super) fn copy(&self) -> Result<Ref<Process>, MapError> {
+        let restrictions = self.restrictions.inherited();
+        Self::with_parts(self.name, self.id(), &self.job, restrictions, |account| {
+            let handles = self.handles.copy_for(account.clone())?;
+            // Last, as Memories know who maps them: a process returns its mappings, a
+            // space alone does not.
+            let space = self.space.clone_for(account.clone())?;
+            Ok((space, handles))
+        })
+    }
+
+    fn with_parts(
+        name: [u8; PROCESS_NAME_MAX],
+        parent: u64,
+        job: &Ref<Job>,
+        restrictions: Restrictions,
+        parts: impl FnOnce(&Ref<Account>) -> Result<(Ref<AddressSpace>, HandleTable), MapError>,
+    ) -> Result<Ref<Process>, MapError> {
+        let account = Account::open(job.account()).map_err(|_| MapError::NoMemory)?;
+        let charge =
+            Charge::new(&account, Resource::Processes, 1).map_err(|_| MapError::LimitReached)?;
+        let (space, handles) = parts(&account)?;
+        let whole = Ref::new(handles).map_err(|_| MapError::NoMemory);
+        let process = whole.and_then(|handles| {
+            let process = Process {
+                base: ObjectBase::new(Signals::empty()),
+                name,
+                parent,
+                space: space.clone(),
+                handles,
+                threads: SpinLock::new(Threads::default()),
+                ended_ticks: AtomicU64::new(0),
+                ended_turns: AtomicU64::new(0),
+                start_ns: now_ns(),
+                job: job.clone(),
+                restrictions,
+                account,
+                _charge: charge,
+            };
+            let process = Ref::new(process).map_err(|_| MapError::NoMemory)?;
+            process.charge_object(&*process)?;
+            Ok(process)
         });
-        let process = process.map_err(|_| MapError::NoMemory)?;
-        process.charge_object(&*process)?;
-        Ok(process)
+        process.inspect_err(|_| space.clear())
     }
 
     /// Charges the memory of an object of this process.
@@ -142,6 +173,11 @@ impl Process {
     /// Number of the process.
     pub fn id(&self) -> u64 {
         self.base.id()
+    }
+
+    /// Whether it is the first program, which nobody started.
+    pub fn is_first(&self) -> bool {
+        self.parent == 0
     }
 
     /// Name for people.
@@ -275,6 +311,11 @@ impl Process {
             .uncharge(Resource::Threads, threads.len() as u64);
         drop(threads);
         self.finish_if_empty();
+    }
+
+    /// Number of threads that have not ended.
+    pub fn thread_count(&self) -> usize {
+        self.threads.lock().list.len()
     }
 
     /// How it ended, if it has.

@@ -31,6 +31,11 @@ pub(super) fn remove(id: u64) {
 /// Calls `visit` with each running process, in the order of their numbers. None that runs
 /// all the while is left out.
 pub fn for_each_process(mut visit: impl FnMut(&Process)) {
+    for_each(|process| visit(process));
+}
+
+/// As [`for_each_process`], with the references.
+pub(super) fn for_each(mut visit: impl FnMut(&Ref<Process>)) {
     let mut last = 0;
     loop {
         // Not under the lock: the visitor may touch the caller's memory. By number, as

@@ -82,7 +82,7 @@ impl From<JobError> for SpawnError {
 }
 
 /// What a process may do with itself.
-const OWN_RIGHTS: Rights = Rights::DUPLICATE
+pub(super) const OWN_RIGHTS: Rights = Rights::DUPLICATE
     .union(Rights::TRANSFER)
     .union(Rights::WAIT)
     .union(Rights::SIGNAL)
@@ -156,7 +156,7 @@ fn start(
     Ok(())
 }
 
-fn enter(
+pub(super) fn enter(
     process: &Process,
     capability: Capability,
     tag: u32,

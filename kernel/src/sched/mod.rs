@@ -25,7 +25,7 @@ pub use cpu::{CpuTimes, cpu_times, cpus_running};
 pub use idle::{start_boot_cpu, start_this_cpu};
 pub use switch::{
     block_frameless, current, enqueue, exit_current, handle_ipi, handle_user_pending, mend_fault,
-    preempt_kernel, switch_to, yield_frameless, yield_now,
+    preempt_kernel, resume_current, switch_to, yield_frameless, yield_now,
 };
 pub use thread::{Owner, Thread, ThreadError, ThreadStart, Used, spawn_kernel_thread};
 pub use timer::handle_timer;

@@ -184,6 +184,13 @@ pub fn block_frameless() -> ! {
     leave(&current(), Departure::Waiting)
 }
 
+/// Goes on in the program with the registers of the running thread's frame; the frames of
+/// its system call are dropped, and own nothing.
+pub fn resume_current() -> ! {
+    arch::irq_disable();
+    arch::resume(&current().context)
+}
+
 /// Parks the running thread unless it has a permit; returns when it is unparked or its
 /// deadline has expired.
 pub(super) fn park_current(thread: &Thread) {

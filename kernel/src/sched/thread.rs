@@ -176,6 +176,23 @@ impl Thread {
         arch::load_vector_state(&self.context);
     }
 
+    /// Gives a thread that was never started the registers that the running thread's
+    /// program has in its system call; the values it returns are zero.
+    pub fn copy_registers_to(&self, new: &Thread) {
+        let irq = arch::irq_save();
+        arch::copy_registers(&self.context, &new.context);
+        arch::irq_restore(irq);
+        // x0 to x18 are results or not kept, and the frame has old values of some.
+        (0..=18).for_each(|register| new.frame().set_register(register, 0));
+    }
+
+    /// Lets the running thread start another program when its system call returns.
+    pub fn replace_registers(&self, frame: &UserFrame) {
+        let irq = arch::irq_save();
+        arch::replace_registers(&self.context, frame);
+        arch::irq_restore(irq);
+    }
+
     /// What it belongs to.
     pub fn owner(&self) -> Option<&Ref<dyn Owner>> {
         self.owner.as_ref()

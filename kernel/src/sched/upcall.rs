@@ -72,6 +72,11 @@ impl Thread {
         }
     }
 
+    /// Takes no upcalls any more, for its program is another one.
+    pub fn forget_upcalls(&self) {
+        self.upcalls.change(|state| *state = State::default());
+    }
+
     /// Begins an upcall of this kind, if the thread takes it and none runs.
     pub fn begin_upcall(&self, kind: UpcallKinds) -> Option<Upcall> {
         self.upcalls.change(|state| {

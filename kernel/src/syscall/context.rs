@@ -65,6 +65,8 @@ pub(super) enum Outcome {
     Failed(Error, [u64; 3]),
     /// The thread waits; somebody else writes the results.
     Blocked,
+    /// The thread goes on with the registers it was given, and nothing comes back.
+    Replaced,
 }
 
 impl Outcome {

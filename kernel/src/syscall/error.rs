@@ -6,7 +6,7 @@ use crate::account::LimitReached;
 use crate::cap::{DeriveError, LookupError, NoSlot, TableError};
 use crate::ipc::PortError;
 use crate::mm::MapError;
-use crate::process::{JobError, LoadError, SpawnError};
+use crate::process::{JobError, LoadError, ResizeError, SpawnError};
 
 impl From<LookupError> for Error {
     fn from(error: LookupError) -> Self {
@@ -78,6 +78,15 @@ impl From<SpawnError> for Error {
             SpawnError::LimitReached => Error::LimitReached,
             SpawnError::JobKilled => Error::BadState,
             SpawnError::Revoked => Error::Revoked,
+        }
+    }
+}
+
+impl From<ResizeError> for Error {
+    fn from(error: ResizeError) -> Self {
+        match error {
+            ResizeError::NotAnonymous => Error::NotSupported,
+            ResizeError::LimitReached => Error::LimitReached,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Memory of the caller.
 
-use abi::memory::MapFlags;
+use abi::memory::{Advice, MapFlags};
 use abi::{Error, Rights};
 
 use crate::account::{Charge, Resource};
@@ -36,6 +36,51 @@ pub(super) fn memory_create(cx: &Context, [bytes, ..]: Args) -> Outcome {
         Ok(Outcome::value(cx.add(object, MEMORY_RIGHTS)?))
     };
     Outcome::from(create())
+}
+
+pub(super) fn memory_clone(cx: &Context<'_>, [memory, ..]: Args) -> Outcome {
+    let clone = || {
+        let object = cx.get::<MemoryObject>(memory, Rights::READ)?;
+        let pages = object.pages();
+        if !pages.is_anonymous() {
+            return Err(Error::NotSupported);
+        }
+        let charge = Charge::new(
+            cx.process.account(),
+            Resource::Pages,
+            pages.bytes().div_ceil(PAGE),
+        )?;
+        let clone = Ref::new(pages.clone_pages()?).map_err(|_| Error::NoMemory)?;
+        let object = MemoryObject::new(clone, Some(charge));
+        let object = Ref::new(object).map_err(|_| Error::NoMemory)?;
+        Ok(Outcome::value(cx.add(object, MEMORY_RIGHTS)?))
+    };
+    Outcome::from(clone())
+}
+
+pub(super) fn memory_resize(cx: &Context<'_>, [memory, bytes, ..]: Args) -> Outcome {
+    let resize = || {
+        let object = cx.get::<MemoryObject>(memory, Rights::WRITE | Rights::MAP)?;
+        if bytes == 0 || bytes > MAPPING_BYTES_MAX {
+            return Err(Error::InvalidArgument);
+        }
+        object.resize(bytes.div_ceil(PAGE))?;
+        Ok(Outcome::OK)
+    };
+    Outcome::from(resize())
+}
+
+pub(super) fn memory_advise(cx: &Context<'_>, [address, bytes, advice, ..]: Args) -> Outcome {
+    let space = cx.process.space();
+    let result = match advice {
+        advice if advice == Advice::WillNeed as u64 => space.will_need(address, bytes),
+        advice if advice == Advice::DontNeed as u64 => space.dont_need(address, bytes),
+        _ => return Error::InvalidArgument.into(),
+    };
+    match result {
+        Ok(()) => Outcome::OK,
+        Err(error) => Error::from(error).into(),
+    }
 }
 
 fn page_flags(flags: MapFlags) -> Result<PageFlags, Error> {

@@ -49,9 +49,14 @@ use handle::{
     handle_close, handle_duplicate, handle_info, handle_list, handle_revoke, object_wait,
 };
 use job::{job_create, job_info, job_kill, job_set_limit};
-use memory::{memory_create, memory_map, memory_protect, memory_unmap};
+use memory::{
+    memory_advise, memory_clone, memory_create, memory_map, memory_protect, memory_resize,
+    memory_unmap,
+};
 use port::{port_add, port_create, port_remove, port_wait};
-use process::{process_exit, process_info, process_kill, process_spawn};
+use process::{
+    process_clone, process_exec, process_exit, process_info, process_kill, process_spawn,
+};
 use stream::{stream_read, stream_write};
 use strict::process_restrict;
 use system::{entropy_read, log_read, log_write, power_control, system_info};
@@ -110,6 +115,7 @@ fn run_long(arguments: Args, handler: fn(&Context<'_>, Args) -> Outcome) -> u64 
             arch::raise_pending(PENDING_BLOCKED);
             0
         }
+        Outcome::Replaced => crate::sched::resume_current(),
     }
 }
 

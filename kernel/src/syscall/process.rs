@@ -3,12 +3,15 @@
 use alloc::vec::Vec;
 
 use abi::process::{SPAWN_BLOB_MAX, SPAWN_HANDLES_MAX, SpawnArgs, SpawnHandle};
+use abi::startup::StartupHandle;
 use abi::{Error, Handle, Rights};
 use zerocopy::FromBytes;
 
 use crate::cap::Capability;
 use crate::fs::vfs::File;
-use crate::process::{Exit, GivenHandle, Process, SpawnRequest, spawn};
+use crate::process::{
+    ExecRequest, Exit, GivenHandle, Process, SpawnRequest, clone_process, exec, spawn,
+};
 use crate::word;
 
 use super::Args;
@@ -143,6 +146,69 @@ fn take_one(cx: &Context, handle: Handle, mask: Rights, moved: bool) -> Result<C
 /// An exit code is the low half of the register.
 pub(super) fn exit_code(register: u64) -> i32 {
     word::low_half(register).cast_signed()
+}
+
+pub(super) fn process_clone(cx: &Context<'_>, _args: Args) -> Outcome {
+    let clone = || {
+        let copy = clone_process(&cx.process)?;
+        match cx.add(copy.clone(), CHILD_RIGHTS) {
+            Ok(handle) => Ok(Outcome::value(handle)),
+            Err(error) => {
+                // Nobody could ever ask for it.
+                copy.end(Exit::Killed(abi::process::RC_FAIL));
+                Err(error)
+            }
+        }
+    };
+    Outcome::from(clone())
+}
+
+pub(super) fn process_exec(cx: &Context<'_>, [args, ..]: Args) -> Outcome {
+    Outcome::from(try_exec(cx, args))
+}
+
+fn try_exec(cx: &Context<'_>, args: u64) -> Result<Outcome, Error> {
+    let args: SpawnArgs = cx.read_record(args)?;
+    let file = cx.get::<File>(args.file.0, Rights::EXECUTE.union(Rights::READ))?;
+    let too_many = args.handle_count > SPAWN_HANDLES_MAX as u64;
+    if args.flags != 0 || too_many || args.blob_len > SPAWN_BLOB_MAX as u64 {
+        return Err(Error::InvalidArgument);
+    }
+    let blob = cx
+        .reader(args.blob, args.blob_len)?
+        .to_vec(SPAWN_BLOB_MAX)?;
+    let named = read_handles(cx, args.handles, args.handle_count)?;
+    let mut handles = Vec::new();
+    handles
+        .try_reserve_exact(named.len())
+        .map_err(|_| Error::NoMemory)?;
+    for row in &named {
+        let rights = cx
+            .process
+            .handles()
+            .with(row.handle, |capability| capability.rights())?;
+        // They are kept as they are, and each once.
+        if row.moved != 1 || row.rights != rights.bits() {
+            return Err(Error::InvalidArgument);
+        }
+        handles.push(StartupHandle {
+            handle: row.handle,
+            tag: row.tag,
+            index: row.index,
+        });
+    }
+    if cx.process.thread_count() != 1 {
+        return Err(Error::BadState);
+    }
+    exec(
+        &cx.process,
+        &ExecRequest {
+            file: &file,
+            blob: &blob,
+            handles,
+        },
+    )?;
+    Ok(Outcome::Replaced)
 }
 
 pub(super) fn process_exit(cx: &Context, [code, ..]: Args) -> Outcome {

@@ -49,7 +49,7 @@ fn of_map(error: MapError) -> Stop {
 
 fn of_fault(error: FaultError) -> Stop {
     match error {
-        FaultError::NoMemory => Stop::Refused,
+        FaultError::NoMemory | FaultError::LimitReached => Stop::Refused,
         other => Stop::Wrong(alloc::format!("a page fault: {other:?}")),
     }
 }

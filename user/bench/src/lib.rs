@@ -149,9 +149,19 @@ const BENCHMARKS: &[Benchmark] = &[
         run: process::spawn_wait,
     },
     Benchmark {
+        name: "fork_exit_wait",
+        group: "process",
+        run: process::fork_exit_wait,
+    },
+    Benchmark {
         name: "fault_anon_write",
         group: "memory",
         run: memory::fault_write,
+    },
+    Benchmark {
+        name: "fault_cow",
+        group: "memory",
+        run: memory::fault_copied,
     },
     Benchmark {
         name: "mmap_munmap_4k",

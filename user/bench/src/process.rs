@@ -5,11 +5,14 @@ use alloc::boxed::Box;
 use abi::Signals;
 use abi::process::SpawnHandle;
 use abi::startup::Tag;
+use rt::memory::Mapping;
+use rt::process::Side;
 use viper::io::Write;
 use viper::{Failure, fs};
 
 use super::Cost;
 use super::clock::Clock;
+use super::memory::{READ_WRITE, touch};
 use super::tiny_program;
 
 /// Where the smallest program is put.
@@ -46,6 +49,26 @@ pub fn spawn_wait(clock: &Clock) -> Result<Cost, Failure> {
             let process =
                 rt::process::spawn(program.get(), "exit", &[], &handles, abi::Handle::NONE)?;
             rt::handle::wait(process.get(), Signals::TERMINATED, abi::NEVER)?;
+        }
+        Ok(())
+    })
+}
+
+/// Bytes of the program that is cloned, beside its code.
+const CLONED_BYTES: usize = 900 << 10;
+
+/// A copy of this process, with all of [`CLONED_BYTES`] touched, that exits at once.
+pub fn fork_exit_wait(clock: &Clock) -> Result<Cost, Failure> {
+    let mut image = Mapping::anonymous(CLONED_BYTES, READ_WRITE)?;
+    touch(&mut image)?;
+    clock.measure(1000, |count| {
+        for _ in 0..count {
+            match rt::process::clone()? {
+                Side::Copy { .. } => rt::process::exit(0),
+                Side::Original(copy) => {
+                    rt::handle::wait(copy.get(), Signals::TERMINATED, abi::NEVER)?;
+                }
+            }
         }
         Ok(())
     })

@@ -1,9 +1,9 @@
 //! Memory objects and mappings.
 #![allow(unsafe_code, reason = "maps pages and hands them out as slices")]
 
-use core::sync::atomic::AtomicU8;
+use core::sync::atomic::{AtomicU8, AtomicU64};
 
-use abi::memory::MapFlags;
+use abi::memory::{Advice, MapFlags};
 use abi::{Error, Handle};
 
 use crate::handle::length;
@@ -18,6 +18,30 @@ pub fn create(bytes: u64) -> Result<OwnedHandle> {
     // SAFETY: the call takes no address.
     let [memory, ..] = unsafe { stub::memory_create(bytes) }?;
     Ok(OwnedHandle::new(Handle(memory)))
+}
+
+/// Makes a Memory with the same contents; pages are copied as either side writes.
+///
+/// # Errors
+///
+/// `AccessDenied` without `READ`; `NotSupported` for the Memory of a file; `LimitReached`.
+pub fn clone(memory: Handle) -> Result<OwnedHandle> {
+    // SAFETY: the call takes no address.
+    let [clone, ..] = unsafe { stub::memory_clone(memory.0) }?;
+    Ok(OwnedHandle::new(Handle(clone)))
+}
+
+/// Changes the size of a Memory. What is cut off is gone from every mapping: to touch it
+/// there is a fault.
+///
+/// # Errors
+///
+/// `AccessDenied` without `WRITE` and `MAP`; `NotSupported` for the Memory of a file;
+/// `InvalidArgument`, `LimitReached`.
+pub fn resize(memory: Handle, bytes: u64) -> Result<()> {
+    // SAFETY: the call takes no address. Touching what is gone ends the process, and does
+    // nothing else.
+    unsafe { stub::memory_resize(memory.0, bytes) }.map(|_| ())
 }
 
 /// Maps pages; the address. Safe because a mapping never replaces another one.
@@ -150,6 +174,38 @@ impl Mapping {
         // SAFETY: mapped readable and writable as long as `self` lives; atomics may
         // be changed by others.
         Some(unsafe { core::slice::from_raw_parts(self.start as *const AtomicU8, self.bytes) })
+    }
+
+    /// The same as whole words.
+    pub fn atomic_words(&self) -> Option<&[AtomicU64]> {
+        if !self.flags.contains(MapFlags::READ | MapFlags::WRITE) {
+            return None;
+        }
+        let words = self.bytes / size_of::<AtomicU64>();
+        // SAFETY: as in `atomics`; a mapping starts at a page.
+        Some(unsafe { core::slice::from_raw_parts(self.start as *const AtomicU64, words) })
+    }
+
+    /// Forgets the contents: the pages read as zeros, and are taken anew when touched.
+    ///
+    /// # Errors
+    ///
+    /// None that could come up for a mapping of its own.
+    pub fn forget(&mut self) -> Result<()> {
+        let advice = Advice::DontNeed as u64;
+        // SAFETY: no slice of the mapping is borrowed, for `self` is borrowed mutably.
+        unsafe { stub::memory_advise(self.start as u64, self.bytes as u64, advice) }.map(|_| ())
+    }
+
+    /// Has pages of a file read that are not in memory yet.
+    ///
+    /// # Errors
+    ///
+    /// None that could come up for a mapping of its own.
+    pub fn will_need(&self) -> Result<()> {
+        let advice = Advice::WillNeed as u64;
+        // SAFETY: the call changes no contents.
+        unsafe { stub::memory_advise(self.start as u64, self.bytes as u64, advice) }.map(|_| ())
     }
 
     fn protect_range(&mut self, offset: usize, bytes: usize, flags: MapFlags) -> Result<()> {

@@ -41,6 +41,68 @@ pub fn spawn(
     Ok(OwnedHandle::new(Handle(process)))
 }
 
+/// Which of the two a call of [`clone`] returned to.
+#[derive(Debug)]
+pub enum Side {
+    /// The caller, with a handle to the copy.
+    Original(OwnedHandle),
+    /// The copy, with handles to its own process and thread: what the start-up record
+    /// names as such are the original's.
+    Copy {
+        /// The copy's process.
+        process: Handle,
+        /// Its only thread.
+        thread: Handle,
+    },
+}
+
+/// Makes a copy of this process with only the calling thread: the same memory, and the
+/// same handles as far as they may be duplicated.
+///
+/// Locks that other threads hold stay locked in the copy for ever: a process with
+/// several threads lets its copy do little but exit or [`exec`].
+///
+/// # Errors
+///
+/// `NoMemory`, `LimitReached`.
+pub fn clone() -> Result<Side> {
+    // SAFETY: the call takes no address. The copy has its own memory, where everything
+    // is as it was here; it is this thread's alone.
+    let [original, process, thread] = unsafe { stub::process_clone() }?;
+    Ok(match original {
+        0 => Side::Copy {
+            process: Handle(process),
+            thread: Handle(thread),
+        },
+        process => Side::Original(OwnedHandle::new(Handle(process))),
+    })
+}
+
+/// Runs the program in `file` in this process. Nothing is left of what runs now but
+/// `handles`, each as it is: with all its rights, and marked as moved.
+///
+/// # Errors
+///
+/// Always one, for it returns only then: `NotExecutable`, `BadState` where there are
+/// other threads, … as in the table.
+pub fn exec(file: Handle, blob: &[u8], handles: &[SpawnHandle]) -> abi::Error {
+    let args = SpawnArgs {
+        file,
+        blob: blob.as_ptr() as u64,
+        blob_len: blob.len() as u64,
+        handles: handles.as_bytes().as_ptr() as u64,
+        handle_count: handles.len() as u64,
+        ..SpawnArgs::default()
+    };
+    let address = args.as_bytes().as_ptr() as u64;
+    // SAFETY: the kernel only reads `args` and the slices it names; where it succeeds
+    // nothing of this program runs again.
+    match unsafe { stub::process_exec(address) } {
+        Ok(_) => abi::Error::BadState,
+        Err(error) => error,
+    }
+}
+
 /// Ends this process at once; nothing is flushed.
 pub fn exit(code: i32) -> ! {
     // SAFETY: the call takes no address.

@@ -2,7 +2,9 @@
 
 use core::sync::atomic::Ordering;
 
-use crate::arch::Context;
+use aarch64_cpu::registers::{Readable, Writeable};
+
+use crate::arch::{Context, UserFrame, VectorState};
 
 unsafe extern "C" {
     fn context_switch(previous: *const Context, next: *const Context);
@@ -10,6 +12,7 @@ unsafe extern "C" {
     fn context_resume(current: *const Context) -> !;
     static context_kernel_start: u8;
     fn fp_load(context: *const Context);
+    fn fp_save(context: *const Context);
 }
 
 /// Goes on with `next`, which is in this CPU's running place already; returns when
@@ -55,4 +58,29 @@ pub fn load_vector_state(current: &Context) {
     // SAFETY: the state is large enough by its type; nobody else touches it while its
     // thread runs.
     unsafe { fp_load(current) }
+}
+
+/// Copies the registers of the running thread, whose context is `current`, to a thread
+/// that does not run: the program's own, as its system call found them, and the vector
+/// registers. Interrupts are masked.
+pub fn copy_registers(current: &Context, to: &Context) {
+    to.frame.copy_from(&current.frame);
+    to.frame.set_tls(aarch64_cpu::registers::TPIDR_EL0.get());
+    if current.vector_live.load(Ordering::Relaxed) != 0 {
+        // SAFETY: as in `load_vector_state`; the registers are this thread's.
+        unsafe { fp_save(current) }
+    }
+    to.vector.copy_from(&current.vector);
+}
+
+/// Gives the running thread the registers with which a program starts: those of `frame`,
+/// and vector registers of zeros. Interrupts are masked.
+pub fn replace_registers(current: &Context, frame: &UserFrame) {
+    current.frame.copy_from(frame);
+    aarch64_cpu::registers::TPIDR_EL0.set(frame.tls());
+    current.vector.copy_from(&VectorState::default());
+    if current.vector_live.load(Ordering::Relaxed) != 0 {
+        // SAFETY: as in `load_vector_state`.
+        unsafe { fp_load(current) }
+    }
 }

@@ -331,6 +331,13 @@ vectors_syscall_long:
     mrs     x11, tpidr_el1
     ldr     x17, [x11, #CPU_CURRENT]
     SYSCALL_SAVE_STATE
+    // The rest of what the caller keeps, for a handler that copies the thread.
+    str     x19, [x17, #152]
+    stp     x20, x21, [x17, #160]
+    stp     x22, x23, [x17, #176]
+    stp     x24, x25, [x17, #192]
+    stp     x26, x27, [x17, #208]
+    str     x28, [x17, #224]
     stp     xzr, xzr, [x17, #8]            // results x1-x3
     str     xzr, [x17, #24]
     mov     x29, xzr
@@ -528,6 +535,31 @@ context_kernel_start:
     msr     daifclr, #0xf
     blr     x19
     brk     #1
+
+// fp_save(context: x0): copies the registers, which stay the thread's.
+.global fp_save
+fp_save:
+    add     x2, x0, #CTX_FP
+    stp     q0, q1, [x2], #32
+    stp     q2, q3, [x2], #32
+    stp     q4, q5, [x2], #32
+    stp     q6, q7, [x2], #32
+    stp     q8, q9, [x2], #32
+    stp     q10, q11, [x2], #32
+    stp     q12, q13, [x2], #32
+    stp     q14, q15, [x2], #32
+    stp     q16, q17, [x2], #32
+    stp     q18, q19, [x2], #32
+    stp     q20, q21, [x2], #32
+    stp     q22, q23, [x2], #32
+    stp     q24, q25, [x2], #32
+    stp     q26, q27, [x2], #32
+    stp     q28, q29, [x2], #32
+    stp     q30, q31, [x2], #32
+    mrs     x3, fpsr
+    mrs     x4, fpcr
+    stp     x3, x4, [x2]
+    ret
 
 // fp_load(context: x0): puts the thread's vector state into the registers.
 .global fp_load

@@ -1,6 +1,6 @@
 //! Nothing switches on the host; the queues and states above are tested without it.
 
-use crate::arch::Context;
+use crate::arch::{Context, UserFrame, VectorState};
 
 /// Not on the host.
 pub fn switch(_previous: &Context, _next: &Context) {
@@ -22,3 +22,16 @@ pub fn prepare_kernel_thread(_context: &Context, _entry: extern "C" fn(u64) -> !
 
 /// Nothing to load.
 pub fn load_vector_state(_current: &Context) {}
+
+/// Copies what there is of a thread's registers.
+pub fn copy_registers(current: &Context, to: &Context) {
+    to.frame.copy_from(&current.frame);
+    to.frame.set_tls(current.frame.tls());
+    to.vector.copy_from(&current.vector);
+}
+
+/// Replaces what there is of a thread's registers.
+pub fn replace_registers(current: &Context, frame: &UserFrame) {
+    current.frame.copy_from(frame);
+    current.vector.copy_from(&VectorState::default());
+}

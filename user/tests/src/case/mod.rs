@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod bombs;
 pub mod calls;
 pub mod channels;
+pub mod clones;
 pub mod directories;
 pub mod events;
 pub mod faults;
@@ -56,6 +57,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         upcalls::CASES,
         heartbeat::CASES,
         bombs::CASES,
+        clones::CASES,
         programs::CASES,
         faults::CASES,
         pointers::CASES,

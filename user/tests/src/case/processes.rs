@@ -184,7 +184,12 @@ fn many() -> Verdict {
             Rc::OK
         );
     }
-    // The last ones may still be on their way out on another CPU.
+    settles(before)
+}
+
+/// Waits until programs use no more memory than `before`: the last ones that ended may
+/// still be on their way out on another CPU.
+pub(super) fn settles(before: u64) -> Verdict {
     let start = Instant::now();
     loop {
         let after = super::system::programs_memory()?;

@@ -176,15 +176,15 @@ macro_rules! short_or_long {
 macro_rules! frame {
     ($number:literal $name:ident) => {
         pub(super) mod $name {
-            pub(in super::super) use crate::arch::frame_call as short;
+            pub(in crate::syscall) use crate::arch::frame_call as short;
             extern "C" fn long(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> u64 {
-                super::super::$name();
+                crate::syscall::$name();
                 0
             }
-            pub(in super::super) const LONG: crate::arch::LongHandler = long;
-            pub(in super::super) const STRICT_SHORT: crate::arch::ShortHandler =
+            pub(in crate::syscall) const LONG: crate::arch::LongHandler = long;
+            pub(in crate::syscall) const STRICT_SHORT: crate::arch::ShortHandler =
                 crate::arch::frame_call;
-            pub(in super::super) extern "C" fn strict(
+            pub(in crate::syscall) extern "C" fn strict(
                 _: u64,
                 _: u64,
                 _: u64,
@@ -192,7 +192,7 @@ macro_rules! frame {
                 _: u64,
                 _: u64,
             ) -> u64 {
-                super::super::strict::run_in_frame($number, super::super::$name);
+                crate::syscall::strict::run_in_frame($number, crate::syscall::$name);
                 0
             }
         }
@@ -203,7 +203,7 @@ macro_rules! frame {
 macro_rules! short {
     ($number:literal $name:ident) => {
         pub(super) mod $name {
-            pub(in super::super) extern "C" fn short(
+            pub(in crate::syscall) extern "C" fn short(
                 a: u64,
                 b: u64,
                 c: u64,
@@ -211,12 +211,13 @@ macro_rules! short {
                 e: u64,
                 f: u64,
             ) -> crate::arch::ShortResult {
-                super::super::run_short([a, b, c, d, e, f], super::super::$name)
+                crate::syscall::run_short([a, b, c, d, e, f], crate::syscall::$name)
             }
-            pub(in super::super) const LONG: crate::arch::LongHandler = super::super::no_long_call;
-            pub(in super::super) const STRICT_SHORT: crate::arch::ShortHandler =
+            pub(in crate::syscall) const LONG: crate::arch::LongHandler =
+                crate::syscall::no_long_call;
+            pub(in crate::syscall) const STRICT_SHORT: crate::arch::ShortHandler =
                 crate::arch::long_call;
-            pub(in super::super) extern "C" fn strict(
+            pub(in crate::syscall) extern "C" fn strict(
                 a: u64,
                 b: u64,
                 c: u64,
@@ -224,8 +225,8 @@ macro_rules! short {
                 e: u64,
                 f: u64,
             ) -> u64 {
-                super::super::strict::run($number, || {
-                    super::super::strict::finish_short(short(a, b, c, d, e, f))
+                crate::syscall::strict::run($number, || {
+                    crate::syscall::strict::finish_short(short(a, b, c, d, e, f))
                 })
             }
         }
@@ -236,14 +237,14 @@ macro_rules! short {
 macro_rules! long {
     ($number:literal $name:ident) => {
         pub(super) mod $name {
-            pub(in super::super) use crate::arch::long_call as short;
+            pub(in crate::syscall) use crate::arch::long_call as short;
             extern "C" fn long(a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> u64 {
-                super::super::run_long([a, b, c, d, e, f], super::super::$name)
+                crate::syscall::run_long([a, b, c, d, e, f], crate::syscall::$name)
             }
-            pub(in super::super) const LONG: crate::arch::LongHandler = long;
-            pub(in super::super) const STRICT_SHORT: crate::arch::ShortHandler =
+            pub(in crate::syscall) const LONG: crate::arch::LongHandler = long;
+            pub(in crate::syscall) const STRICT_SHORT: crate::arch::ShortHandler =
                 crate::arch::long_call;
-            pub(in super::super) extern "C" fn strict(
+            pub(in crate::syscall) extern "C" fn strict(
                 a: u64,
                 b: u64,
                 c: u64,
@@ -251,7 +252,7 @@ macro_rules! long {
                 e: u64,
                 f: u64,
             ) -> u64 {
-                super::super::strict::run($number, || long(a, b, c, d, e, f))
+                crate::syscall::strict::run($number, || long(a, b, c, d, e, f))
             }
         }
     };

@@ -154,6 +154,8 @@ impl ChannelEnd {
                     let target = WaitTarget::List(self.waiter());
                     let opened = caller.open_wait(target, deadline);
                     opened.map_err(Error::from).map(|_| {
+                        // The thread has the handle that goes along already.
+                        caller.frame().set_register(HANDLE, 0);
                         caller.make_call_again_from_frame(Syscall::ChannelCall as u64);
                         inbox.unbound.push(caller);
                         Sent::Waits
@@ -256,7 +258,9 @@ impl Port {
                     answered = caller.seize();
                 }
             }
+            // A call that is made again has given its answer, and the handle with it.
             server.frame().set_register(TOKEN, 0);
+            server.frame().set_register(HANDLE, 0);
             let events_turn = core::mem::take(&mut calls.events_turn);
             if !(events_turn && something_ready) && calls.receive(server, &mut dropped) {
                 calls.events_turn = true;

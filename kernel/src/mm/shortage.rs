@@ -17,6 +17,9 @@ static WHO: AtomicU64 = AtomicU64::new(0);
 /// Requests that are still granted.
 static LEFT: AtomicU64 = AtomicU64::new(0);
 static LASTING: AtomicBool = AtomicBool::new(false);
+/// Of so many requests one is refused at random; 0 is none.
+static ONE_IN: AtomicU64 = AtomicU64::new(0);
+static RANDOM: AtomicU64 = AtomicU64::new(0);
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 
 /// How long it lasts.
@@ -37,6 +40,18 @@ impl Shortage {
     pub fn after(granted: u64, length: Length) -> Shortage {
         LEFT.store(granted, Ordering::Relaxed);
         LASTING.store(length == Length::Lasting, Ordering::Relaxed);
+        ONE_IN.store(0, Ordering::Relaxed);
+        Self::begin()
+    }
+
+    /// Refuses one of `one_in` requests, which ones `seed` decides.
+    pub fn at_random(seed: u64, one_in: u64) -> Shortage {
+        RANDOM.store(seed, Ordering::Relaxed);
+        ONE_IN.store(one_in.max(1), Ordering::Relaxed);
+        Self::begin()
+    }
+
+    fn begin() -> Shortage {
         REFUSED.store(0, Ordering::Relaxed);
         WHO.store(stack_id(), Ordering::Release);
         Shortage(())
@@ -86,12 +101,29 @@ pub(super) fn strikes() -> bool {
     if !BUILT_IN || !is_on() {
         return false;
     }
-    let left = LEFT.load(Ordering::Relaxed);
-    LEFT.store(left.saturating_sub(1), Ordering::Relaxed);
-    let lasting = LASTING.load(Ordering::Relaxed);
-    let strikes = left == 0 && (lasting || REFUSED.load(Ordering::Relaxed) == 0);
+    let strikes = match ONE_IN.load(Ordering::Relaxed) {
+        0 => is_next(),
+        one_in => is_chosen(one_in),
+    };
     if strikes {
         REFUSED.fetch_add(1, Ordering::Relaxed);
     }
     strikes
+}
+
+fn is_next() -> bool {
+    let left = LEFT.load(Ordering::Relaxed);
+    LEFT.store(left.saturating_sub(1), Ordering::Relaxed);
+    let lasting = LASTING.load(Ordering::Relaxed);
+    left == 0 && (lasting || REFUSED.load(Ordering::Relaxed) == 0)
+}
+
+fn is_chosen(one_in: u64) -> bool {
+    // A linear congruential generator; its high bits are random enough.
+    let random = RANDOM
+        .load(Ordering::Relaxed)
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
+    RANDOM.store(random, Ordering::Relaxed);
+    (random >> 33).checked_rem(one_in) == Some(0)
 }

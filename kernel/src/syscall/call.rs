@@ -43,8 +43,12 @@ fn return_parcel(thread: &Thread, handle: u64) {
         return;
     }
     arch::irq_enable();
-    if let (Some(capability), Ok(table)) = (thread.take_parcel(), thread.handles()) {
-        table.restore(Handle(handle), capability);
+    match (thread.take_parcel(), thread.handles()) {
+        (Some(capability), Ok(table)) if handle != 0 => {
+            table.restore(Handle(handle), capability);
+        }
+        // Taken by the call before this one, which was made again: its number is gone.
+        (capability, _) => drop(capability),
     }
     arch::irq_disable();
 }

@@ -170,12 +170,12 @@ macro_rules! short_or_long {
 macro_rules! frame {
     ($name:ident) => {
         pub(super) mod $name {
-            pub(in super::super) use crate::arch::frame_call as short;
+            pub(in crate::syscall) use crate::arch::frame_call as short;
             extern "C" fn long(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> u64 {
-                super::super::$name();
+                crate::syscall::$name();
                 0
             }
-            pub(in super::super) const LONG: crate::arch::LongHandler = long;
+            pub(in crate::syscall) const LONG: crate::arch::LongHandler = long;
         }
     };
 }
@@ -184,7 +184,7 @@ macro_rules! frame {
 macro_rules! short {
     ($name:ident) => {
         pub(super) mod $name {
-            pub(in super::super) extern "C" fn short(
+            pub(in crate::syscall) extern "C" fn short(
                 a: u64,
                 b: u64,
                 c: u64,
@@ -192,9 +192,10 @@ macro_rules! short {
                 e: u64,
                 f: u64,
             ) -> crate::arch::ShortResult {
-                super::super::run_short([a, b, c, d, e, f], super::super::$name)
+                crate::syscall::run_short([a, b, c, d, e, f], crate::syscall::$name)
             }
-            pub(in super::super) const LONG: crate::arch::LongHandler = super::super::no_long_call;
+            pub(in crate::syscall) const LONG: crate::arch::LongHandler =
+                crate::syscall::no_long_call;
         }
     };
 }
@@ -203,11 +204,11 @@ macro_rules! short {
 macro_rules! long {
     ($name:ident) => {
         pub(super) mod $name {
-            pub(in super::super) use crate::arch::long_call as short;
+            pub(in crate::syscall) use crate::arch::long_call as short;
             extern "C" fn long(a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> u64 {
-                super::super::run_long([a, b, c, d, e, f], super::super::$name)
+                crate::syscall::run_long([a, b, c, d, e, f], crate::syscall::$name)
             }
-            pub(in super::super) const LONG: crate::arch::LongHandler = long;
+            pub(in crate::syscall) const LONG: crate::arch::LongHandler = long;
         }
     };
 }

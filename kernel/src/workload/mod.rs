@@ -17,6 +17,7 @@ use crate::fs::viperfs::{FormatOptions, Volume};
 use crate::mm::shortage::{Length, Shortage};
 use crate::process::Job;
 use crate::sync::Ref;
+use crate::word;
 
 pub(crate) use disk::RamDisk;
 
@@ -106,6 +107,53 @@ pub(crate) struct Swept {
     pub(crate) survived: u64,
 }
 
+/// Runs `runs` times with one of `one_in` requests refused at random; after each run
+/// everything must be as before.
+///
+/// # Errors
+/// What went wrong, and with which seed.
+pub(crate) fn sweep_at_random(
+    lab: &Lab,
+    step: Step,
+    seed: u64,
+    runs: u64,
+    one_in: u64,
+) -> Result<Swept, String> {
+    warm_up(lab, step)?;
+    let before = lab.counters();
+    let mut swept = Swept::default();
+    for seed in (seed..).take(word::index(runs)) {
+        let wrong = |what: &str| alloc::format!("{what} with seed {seed}, one in {one_in}");
+        let shortage = Shortage::at_random(seed, one_in);
+        let outcome = step(lab);
+        let refused = shortage.refused();
+        drop(shortage);
+        swept.points = swept.points.saturating_add(refused);
+        match outcome {
+            Ok(()) => swept.survived = swept.survived.saturating_add(1),
+            Err(Stop::Refused) if refused > 0 => {}
+            Err(Stop::Refused) => return Err(wrong("no memory, though there is some,")),
+            Err(Stop::Wrong(what)) => return Err(wrong(&what)),
+        }
+        lab.tidy()
+            .map_err(|stop| wrong(&alloc::format!("{stop:?} afterwards")))?;
+        let after = lab.counters();
+        if after != before {
+            return Err(wrong(&alloc::format!("{before:?} became {after:?}")));
+        }
+    }
+    Ok(swept)
+}
+
+/// Fills the caches.
+fn warm_up(lab: &Lab, step: Step) -> Result<(), String> {
+    for _ in 0..2 {
+        let outcome = step(lab).and_then(|()| lab.tidy());
+        outcome.map_err(|stop| alloc::format!("{stop:?} without a shortage"))?;
+    }
+    Ok(())
+}
+
 /// Refuses the first request of a run, then the second of the next, and so on, until a run
 /// makes no more requests than were granted. After each, everything must be as before.
 ///
@@ -113,11 +161,7 @@ pub(crate) struct Swept {
 /// What went wrong, and at which request.
 pub(crate) fn sweep(lab: &Lab, step: Step, length: Length) -> Result<Swept, String> {
     let wrong = |what: &str, at: u64| alloc::format!("{what} when request {at} is refused");
-    for _ in 0..2 {
-        step(lab).map_err(|stop| alloc::format!("{stop:?} without a shortage"))?;
-        lab.tidy()
-            .map_err(|stop| alloc::format!("{stop:?} without a shortage"))?;
-    }
+    warm_up(lab, step)?;
     let before = lab.counters();
     let mut swept = Swept::default();
     for granted in 0.. {

@@ -91,6 +91,26 @@ fn every_refused_request_is_an_error_and_leaves_nothing_behind() {
     });
 }
 
+#[test]
+fn refusals_at_random_leave_nothing_behind() {
+    let seed = std::env::var("VIPEROS_TEST_SEED");
+    let seed = seed.ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let full = std::env::var_os("VIPEROS_TEST_FULL").is_some();
+    let runs = if full { 3000 } else { 150 };
+    println!("seed {seed}");
+    with_lab(|lab| {
+        let mut points = 0;
+        for (name, step) in STEPS {
+            for one_in in [100, 20] {
+                let swept = sweep_at_random(lab, step, seed, runs, one_in).unwrap();
+                println!("{name}, one in {one_in}: {swept:?}");
+                points += swept.points;
+            }
+        }
+        assert!(points > runs, "hardly anything was refused");
+    });
+}
+
 fn leaks(lab: &Lab) -> Result<(), Stop> {
     core::mem::forget(Ref::new([0u8; 100]));
     steps::ports(lab)

@@ -146,13 +146,8 @@ fn open<D: BlockDevice>(
     };
     let mounted = superblock.generation.get();
     if newest > GENERATION_MAX {
-        return Err((
-            disk,
-            Error::Corrupt {
-                block: 0,
-                why: "the generation cannot be",
-            },
-        ));
+        let (block, why) = (0, "the generation cannot be");
+        return Err((disk, Error::Corrupt { block, why }));
     }
     // Never write into the slot of the state that was mounted.
     let odd = u64::from((newest ^ mounted) & 1 == 1);

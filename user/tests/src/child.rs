@@ -1,18 +1,23 @@
 //! The program `Child`: does as it is told, so that tests can watch a process.
 
+use alloc::format;
+use alloc::string::String;
 use core::time::Duration;
 
+use abi::memory::MapFlags;
 use abi::process::RestrictFlags;
 use abi::{Syscall, SyscallInfo};
+use rt::memory::Mapping;
 use viper::args::{Args, Many, Number, Switch, Template, Text};
 use viper::fs::File;
 use viper::process::Command;
 use viper::{Outcome, Program, Rc, env, fs, println, thread};
 
 const TEMPLATE: Template =
-    Template::parse("CODE/N,SLEEP/S,WORDS/K,VARIABLE/K,CREATE/K,HERE/S,RESTRICT/K,MORE/M");
+    Template::parse("CODE/N,SLEEP/S,WHERE/S,WORDS/K,VARIABLE/K,CREATE/K,HERE/S,RESTRICT/K,MORE/M");
 const CODE: Number = TEMPLATE.number("CODE");
 const SLEEP: Switch = TEMPLATE.switch("SLEEP");
+const WHERE: Switch = TEMPLATE.switch("WHERE");
 const WORDS: Text = TEMPLATE.text("WORDS");
 const VARIABLE: Text = TEMPLATE.text("VARIABLE");
 const CREATE: Text = TEMPLATE.text("CREATE");
@@ -37,6 +42,9 @@ fn main(args: &Args) -> Outcome {
     }
     if let Some(how) = args.get(RESTRICT) {
         return restricted(how);
+    }
+    if args.get(WHERE) {
+        println!("{}", parts());
     }
     if let Some(words) = args.get(WORDS) {
         println!("{words}");
@@ -106,4 +114,16 @@ fn restricted(how: &str) -> Outcome {
         Err(abi::Error::BadSyscall) => NO_CALL,
         Err(_) => 0,
     }))
+}
+
+/// Addresses of a function, of fresh memory and of the stack.
+fn parts() -> String {
+    let here = 0u8;
+    let fresh = Mapping::anonymous(abi::PAGE_SIZE, MapFlags::READ);
+    format!(
+        "{:x} {:x} {:x}",
+        parts as fn() -> String as usize,
+        fresh.map_or(0, |pages| pages.address()),
+        core::ptr::from_ref(&here) as usize
+    )
 }

@@ -94,6 +94,10 @@ pub struct HandleInfo {
     pub kind: u32,
     /// [`Rights`] bits.
     pub rights: u32,
+    /// Number of its place among copies, 0 while it neither is one nor has one.
+    pub derivation: u64,
+    /// Number of the place that it is a copy of, 0 for none.
+    pub parent: u64,
 }
 
 impl HandleInfo {
@@ -103,4 +107,4 @@ impl HandleInfo {
     }
 }
 
-const _: () = assert!(size_of::<HandleInfo>() == 24);
+const _: () = assert!(size_of::<HandleInfo>() == 40);

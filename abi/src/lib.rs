@@ -23,6 +23,7 @@ pub mod startup;
 pub mod syscall;
 pub mod system;
 pub mod terminal;
+pub mod upcall;
 
 pub use error::Error;
 pub use handle::{Handle, ObjectKind};

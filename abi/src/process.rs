@@ -103,6 +103,21 @@ pub enum FaultKind {
     Io = 8,
     /// No memory for a page.
     NoMemory = 9,
+    /// A handle that it does not have, where that was made fatal.
+    BadHandle = 10,
+    /// A call that it gave up, where that was made fatal.
+    BadCall = 11,
+}
+
+bitflags::bitflags! {
+    /// What `process_restrict` makes fatal.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct RestrictFlags: u32 {
+        /// A call with a handle that the process does not have ends it.
+        const BAD_HANDLE_ENDS = 1 << 0;
+        /// A call that was given up ends the process, instead of failing.
+        const BAD_CALL_ENDS = 1 << 1;
+    }
 }
 
 impl FaultKind {
@@ -119,6 +134,8 @@ impl FaultKind {
             7 => FaultKind::Debug,
             8 => FaultKind::Io,
             9 => FaultKind::NoMemory,
+            10 => FaultKind::BadHandle,
+            11 => FaultKind::BadCall,
             _ => return None,
         })
     }
@@ -136,6 +153,8 @@ impl FaultKind {
             FaultKind::Debug => "breakpoint",
             FaultKind::Io => "page could not be read from disk",
             FaultKind::NoMemory => "out of memory",
+            FaultKind::BadHandle => "use of a handle it does not have",
+            FaultKind::BadCall => "call that it gave up",
         }
     }
 }

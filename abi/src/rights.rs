@@ -44,6 +44,7 @@ impl Rights {
         .union(Rights::EXECUTE)
         .union(Rights::MAP)
         .union(Rights::INSPECT)
+        .union(Rights::MANAGE)
         .union(Rights::LIST)
         .union(Rights::LOOKUP)
         .union(Rights::CREATE)

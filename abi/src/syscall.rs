@@ -280,6 +280,22 @@ macro_rules! for_each_syscall {
             #[doc = "Says how a range of the caller's memory will be used: 0, it will be touched soon; 1, its private contents are no longer needed and read as at first."]
             66 MemoryAdvise memory_advise (address: Value, bytes: Value, advice: Value) -> ()
                 rights "" errors [InvalidArgument, NotFound];
+
+            #[doc = "Takes back every copy made from a handle, and what was opened, mapped or made through them, wherever it went; the handle itself stays."]
+            67 HandleRevoke handle_revoke (handle: Handle) -> ()
+                rights "handle: MANAGE" errors [];
+            #[doc = "Gives up, for this process and its children and for good, all calls whose bit is not set in a mask of 64-bit words, and sets RestrictFlags."]
+            68 ProcessRestrict process_restrict (flags: Flags, mask: In, length: Length) -> ()
+                rights "" errors [Fault, InvalidArgument, NoMemory, LimitReached];
+            #[doc = "Sets where the calling thread goes on at faults and breaks, see UpcallRecord; `entry` 0: nowhere."]
+            69 UpcallSet upcall_set (entry: Value, stack_top: Value, kinds: Flags) -> ()
+                rights "" errors [InvalidArgument];
+            #[doc = "Ends an upcall: the thread goes on with the registers of an UpcallRecord, with what a program may not have taken out. Does not return."]
+            70 UpcallReturn upcall_return (record: In) -> ()
+                rights "" errors [Fault, InvalidArgument, BadState];
+            #[doc = "Makes the first thread of a process that has an upcall for breaks take it; what it waits for ends with Cancelled."]
+            71 ProcessInterrupt process_interrupt (process: Handle, code: Value) -> ()
+                rights "process: SIGNAL" errors [BadState];
         }
     };
 }

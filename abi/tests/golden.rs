@@ -49,6 +49,7 @@ fn describe() -> String {
     }
     use abi::{
         fs::*, handle::*, job::*, process::*, signal::*, startup::*, system::*, terminal::*,
+        upcall::*,
     };
     layout!(
         out,
@@ -56,7 +57,9 @@ fn describe() -> String {
             handle,
             object,
             kind,
-            rights
+            rights,
+            derivation,
+            parent
         }
     );
     layout!(

@@ -27,6 +27,8 @@ pub const JOB_DEPTH_MAX: usize = 16;
 pub const PROCESSES_MAX: u64 = 4096;
 /// Most handles a process can hold.
 pub const HANDLES_PER_PROCESS_MAX: usize = 65_536;
+/// Most copies of copies of a capability, each still held.
+pub const DERIVATION_DEPTH_MAX: usize = 32;
 /// Most mappings in an address space.
 pub const MAPPINGS_MAX: usize = 4_096;
 /// Most bytes one mapping or Memory can have.

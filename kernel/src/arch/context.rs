@@ -3,6 +3,9 @@
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+/// Bits of `SPSR_EL1` that are a program's own: N, Z, C, V and BTYPE (ARM ARM C5.2.18).
+const STATUS_OF_PROGRAM: u64 = 0xf000_0c00;
+
 /// The registers of a program, saved at its entry into the kernel.
 ///
 /// Values are atomic because a waker on another CPU writes results into the frame
@@ -87,6 +90,32 @@ impl UserFrame {
     /// The stack pointer.
     pub fn sp(&self) -> u64 {
         self.sp.load(Ordering::Relaxed)
+    }
+
+    /// The condition flags and what else a program may see of its status.
+    pub fn status(&self) -> u64 {
+        self.status.load(Ordering::Relaxed) & STATUS_OF_PROGRAM
+    }
+
+    /// Sets all registers a program may set, as they come from the program itself: of
+    /// `status` only what it may choose is taken, so that it stays one in AArch64 at EL0
+    /// with interrupts unmasked.
+    pub fn restore(&self, registers: &[u64; 31], sp: u64, pc: u64, status: u64) {
+        for (place, value) in self.registers.iter().zip(registers) {
+            place.store(*value, Ordering::Relaxed);
+        }
+        self.sp.store(sp, Ordering::Relaxed);
+        self.pc.store(pc, Ordering::Relaxed);
+        self.status
+            .store(status & STATUS_OF_PROGRAM, Ordering::Relaxed);
+    }
+
+    /// Goes on at `pc` with a stack and one argument, all else unchanged.
+    pub fn divert(&self, pc: u64, sp: u64, argument: u64) {
+        self.set_register(0, argument);
+        self.sp.store(sp, Ordering::Relaxed);
+        self.pc.store(pc, Ordering::Relaxed);
+        self.status.store(0, Ordering::Relaxed);
     }
 
     /// Moves the program counter back to the system call instruction.

@@ -121,8 +121,10 @@ pub struct Hooks {
     pub kernel_preempt: fn(),
     /// The kernel itself faulted.
     pub kernel_fault: fn(&PanicFrame) -> !,
-    /// Address of a [`SyscallTable`].
+    /// The calls of a program.
     pub syscalls: &'static SyscallTable<{ abi::SYSCALLS.len() + 1 }>,
+    /// Those of a program that has given some up.
+    pub strict_syscalls: &'static SyscallTable<{ abi::SYSCALLS.len() + 1 }>,
 }
 
 static HOOKS: Once<&'static Hooks> = Once::new();
@@ -131,6 +133,18 @@ static HOOKS: Once<&'static Hooks> = Once::new();
 pub fn set_hooks(hooks: &'static Hooks) {
     HOOKS.call_once(|| hooks);
     super::back_end::cpu::install_syscalls(core::ptr::from_ref(hooks.syscalls).cast());
+}
+
+/// Says whether this CPU's thread is one with strict calls from now on.
+#[inline]
+pub fn use_strict_calls(is_strict: bool) {
+    let Some(hooks) = HOOKS.get() else { return };
+    let table = if is_strict {
+        hooks.strict_syscalls
+    } else {
+        hooks.syscalls
+    };
+    super::back_end::cpu::install_syscalls(core::ptr::from_ref(table).cast());
 }
 
 /// The registered answers, if start-up has come that far.

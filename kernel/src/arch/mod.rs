@@ -28,8 +28,8 @@ pub use back_end::boot::{BootInfo, CpuStart, StartError, init_secondary_cpu, sta
 pub use back_end::copy::{copy_from_user, copy_to_user, load_user_u32};
 pub use back_end::cpu::{
     Features, IrqState, calls_made, cpu_id, cpu_model, features, hardware_random, irq_disable,
-    irq_enable, irq_restore, irq_save, irqs_enabled, raise_pending, running_place, spin_hint,
-    synchronize_code, take_pending, wait_for_interrupt,
+    irq_enable, irq_restore, irq_save, irqs_enabled, pending, raise_pending, running_place,
+    spin_hint, synchronize_code, take_pending, wait_for_interrupt,
 };
 pub use back_end::exception::{frame_call, long_call};
 pub use back_end::interrupt::{
@@ -53,6 +53,7 @@ pub use context::{Context, UserFrame, VectorState};
 pub use hooks::{
     Access, FaultCause, Hooks, LongHandler, PENDING_ATTENTION, PENDING_BLOCKED, PENDING_RESCHEDULE,
     PanicFrame, ShortHandler, ShortResult, SyscallTable, UserFault, hooks, set_hooks,
+    use_strict_calls,
 };
 pub use mark::terminal_idle_mark;
 pub use page::{

@@ -21,7 +21,7 @@ use crate::sync::epoch::{self, Masked};
 use crate::sync::{Borrowed, Published, Ref, SpinLock, Stamped, try_box};
 use crate::word;
 
-use super::{Capability, KernelObject};
+use super::{Capability, DeriveError, KernelObject};
 
 const CHUNK_SLOTS: usize = 64;
 /// Bytes charged for a chunk: the slots, and their places in the index, whose chunks double
@@ -34,6 +34,8 @@ struct Slot {
     generation: u32,
     next_free: u32,
     capability: Option<Capability>,
+    /// Its capability was taken back; the handle is not closed yet.
+    revoked: bool,
 }
 
 #[derive(Debug)]
@@ -56,13 +58,26 @@ pub enum LookupError {
     WrongType,
     /// The rights are not enough.
     AccessDenied,
+    /// It was taken back by whoever gave it.
+    Revoked,
+}
+
+/// Why there is no handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoSlot {
+    /// Too many handles, or a limit of the account.
+    LimitReached,
+    /// No memory.
+    NoMemory,
+    /// The capability was taken back.
+    Revoked,
 }
 
 /// Why a capability could not be added; it comes back.
 #[derive(Debug)]
 pub struct TableError {
-    /// True: too many handles, or a limit of the account; false: no memory.
-    pub limit: bool,
+    /// Why.
+    pub reason: NoSlot,
     /// What was to be added.
     pub capability: Capability,
 }
@@ -79,7 +94,7 @@ pub enum CopyError {
 impl From<NoSlot> for CopyError {
     fn from(error: NoSlot) -> Self {
         match error {
-            NoSlot::LimitReached => CopyError::LimitReached,
+            NoSlot::LimitReached | NoSlot::Revoked => CopyError::LimitReached,
             NoSlot::NoMemory => CopyError::NoMemory,
         }
     }
@@ -120,13 +135,6 @@ fn stamp(generation: u32, capability: &Capability) -> u64 {
         | u64::from(capability.rights().bits())
 }
 
-/// Why there is no slot.
-#[derive(Clone, Copy)]
-enum NoSlot {
-    LimitReached,
-    NoMemory,
-}
-
 impl Slots {
     fn slot(&mut self, index: u32) -> Option<&mut Slot> {
         let index = index as usize;
@@ -156,10 +164,45 @@ impl Slots {
             generation: 1,
             next_free: following.next().unwrap_or(NO_SLOT),
             capability: None,
+            revoked: false,
         }));
         self.chunks.push(chunk.map_err(|_| NoSlot::NoMemory)?);
         self.free = first;
         Ok(())
+    }
+
+    /// Why a handle names nothing.
+    fn missing(&mut self, handle: u64) -> LookupError {
+        let generation = (handle >> 32) as u32;
+        match self.slot(word::low_half(handle)) {
+            Some(slot) if slot.revoked && slot.generation == generation => LookupError::Revoked,
+            _ => LookupError::BadHandle,
+        }
+    }
+
+    /// Ends a handle whose capability was taken back.
+    fn end_revoked(&mut self, handle: u64) -> Result<(), LookupError> {
+        if self.missing(handle) != LookupError::Revoked {
+            return Err(LookupError::BadHandle);
+        }
+        let index = word::low_half(handle);
+        if let Some(slot) = self.slot(index) {
+            slot.revoked = false;
+            slot.generation = slot.generation.wrapping_add(1);
+        }
+        self.used = self.used.saturating_sub(1);
+        self.release(index);
+        Ok(())
+    }
+
+    /// Takes a capability out of the slot if it was taken back; the handle stays.
+    fn take_revoked(&mut self, index: u32) -> Option<Capability> {
+        let slot = self.slot(index)?;
+        if !slot.capability.as_ref().is_some_and(Capability::is_revoked) {
+            return None;
+        }
+        slot.revoked = true;
+        slot.capability.take()
     }
 
     /// Empties a slot, which is not used again before [`Slots::release`].
@@ -230,27 +273,36 @@ impl HandleTable {
             to.generation = from.generation;
             let may_copy =
                 |capability: &&Capability| capability.rights().contains(Rights::DUPLICATE);
-            match from.capability.as_ref() {
+            let copied = match from.capability.as_ref() {
                 Some(capability) if may_copy(&capability) => {
-                    copy.account
-                        .charge(Resource::Handles, 1)
-                        .map_err(|_| CopyError::LimitReached)?;
-                    let reserved = copy.index.reserve(index);
-                    if reserved.is_err() {
-                        copy.account.uncharge(Resource::Handles, 1);
-                        return Err(CopyError::NoMemory);
+                    match capability.derive(Rights::all(), &copy.account) {
+                        Ok(derived) => Some(derived),
+                        Err(DeriveError::Revoked) => None,
+                        Err(DeriveError::NoMemory) => return Err(CopyError::NoMemory),
+                        Err(DeriveError::LimitReached) => return Err(CopyError::LimitReached),
                     }
-                    let derived = capability.derive(Rights::all());
-                    let stamp = stamp(to.generation, &derived);
-                    let object = &to.capability.insert(derived).object;
-                    copy.index.publish(index, stamp, object);
-                    to.next_free = NO_SLOT;
-                    theirs.used = theirs.used.saturating_add(1);
-                    continue;
                 }
-                // The number must not name something else one day.
-                Some(_) => to.generation = to.generation.wrapping_add(1),
-                None => {}
+                _ => None,
+            };
+            if let Some(derived) = copied {
+                copy.account
+                    .charge(Resource::Handles, 1)
+                    .map_err(|_| CopyError::LimitReached)?;
+                let reserved = copy.index.reserve(index);
+                if reserved.is_err() {
+                    copy.account.uncharge(Resource::Handles, 1);
+                    return Err(CopyError::NoMemory);
+                }
+                let stamp = stamp(to.generation, &derived);
+                let object = &to.capability.insert(derived).object;
+                copy.index.publish(index, stamp, object);
+                to.next_free = NO_SLOT;
+                theirs.used = theirs.used.saturating_add(1);
+                continue;
+            }
+            // The number must not name something else one day.
+            if from.capability.is_some() || from.revoked {
+                to.generation = to.generation.wrapping_add(1);
             }
             if to.generation != 0 {
                 to.next_free = free;
@@ -267,7 +319,7 @@ impl HandleTable {
         while let Some((index, handle)) = self.next_used(from) {
             if !kept.contains(&handle) {
                 // Gone meanwhile is closed, too.
-                drop(self.remove(handle));
+                let _ = self.close(handle);
             }
             from = index.saturating_add(1);
         }
@@ -285,7 +337,7 @@ impl HandleTable {
             .flat_map(|chunk| chunk.iter())
             .skip(first % CHUNK_SLOTS);
         let index = (from..).zip(&mut all);
-        let mut used = index.filter(|(_, slot)| slot.capability.is_some());
+        let mut used = index.filter(|(_, slot)| slot.capability.is_some() || slot.revoked);
         used.next().map(|(index, slot)| {
             let value = (u64::from(slot.generation) << 32) | u64::from(index);
             (index, Handle(value ^ self.salt))
@@ -326,7 +378,7 @@ impl HandleTable {
     fn why_not(&self, value: u64, kind: u64) -> LookupError {
         let stamp = self.index.stamp(word::low_half(value));
         if stamp == 0 || (stamp ^ value) & GENERATION != 0 {
-            LookupError::BadHandle
+            self.slots.lock().missing(value)
         } else if stamp & KIND != kind {
             LookupError::WrongType
         } else {
@@ -341,7 +393,7 @@ impl HandleTable {
     pub fn add(&self, capability: Capability) -> Result<Handle, TableError> {
         if self.account.charge(Resource::Handles, 1).is_err() {
             return Err(TableError {
-                limit: true,
+                reason: NoSlot::LimitReached,
                 capability,
             });
         }
@@ -354,16 +406,20 @@ impl HandleTable {
     fn add_charged(&self, capability: Capability) -> Result<Handle, TableError> {
         let mut slots = self.slots.lock();
         if slots.free == NO_SLOT
-            && let Err(error) = self.grow(&mut slots)
+            && let Err(reason) = self.grow(&mut slots)
         {
-            let limit = matches!(error, NoSlot::LimitReached);
-            return Err(TableError { limit, capability });
+            return Err(TableError { reason, capability });
+        }
+        // Under the lock that `close_revoked` takes after the cut.
+        if capability.is_revoked() {
+            let reason = NoSlot::Revoked;
+            return Err(TableError { reason, capability });
         }
         let index = slots.free;
         let reserved = self.index.reserve(index).is_ok();
         let Some(slot) = slots.slot(index).filter(|_| reserved) else {
             return Err(TableError {
-                limit: false,
+                reason: NoSlot::NoMemory,
                 capability,
             });
         };
@@ -403,7 +459,10 @@ impl HandleTable {
         let capability = {
             let mut slots = self.slots.lock();
             let found = slots.find(value).and_then(|slot| slot.capability.as_ref());
-            if !fits(found.ok_or(LookupError::BadHandle)?) {
+            let Some(found) = found else {
+                return Err(slots.missing(value));
+            };
+            if !fits(found) {
                 return Err(LookupError::AccessDenied);
             }
             self.index.withdraw(word::low_half(value));
@@ -413,6 +472,49 @@ impl HandleTable {
         self.slots.lock().release(word::low_half(value));
         self.account.uncharge(Resource::Handles, 1);
         Ok(capability)
+    }
+
+    /// Closes a handle, also one whose capability was taken back.
+    ///
+    /// # Errors
+    /// [`LookupError::BadHandle`].
+    pub fn close(&self, handle: Handle) -> Result<(), LookupError> {
+        match self.remove(handle) {
+            Ok(capability) => {
+                drop(capability);
+                Ok(())
+            }
+            Err(LookupError::Revoked) => {
+                self.slots.lock().end_revoked(handle.0 ^ self.salt)?;
+                self.account.uncharge(Resource::Handles, 1);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives up every capability that was taken back, calling `closing` with each before it
+    /// goes. Its handle stays, and says so.
+    pub fn close_revoked(&self, mut closing: impl FnMut(&Capability)) {
+        let mut index = 0;
+        loop {
+            let taken = {
+                let mut slots = self.slots.lock();
+                if slots.slot(index).is_none() {
+                    return;
+                }
+                let taken = slots.take_revoked(index);
+                if taken.is_some() {
+                    self.index.withdraw(index);
+                }
+                taken
+            };
+            if let Some(capability) = taken {
+                epoch::quiesce(self.domain);
+                closing(&capability);
+            }
+            index = index.saturating_add(1);
+        }
     }
 
     /// Takes a capability out if it has `rights`.
@@ -466,13 +568,12 @@ impl HandleTable {
         work: impl FnOnce(&Capability) -> R,
     ) -> Result<R, LookupError> {
         let mut slots = self.slots.lock();
-        let slot = slots
-            .find(handle.0 ^ self.salt)
-            .ok_or(LookupError::BadHandle)?;
-        slot.capability
-            .as_ref()
-            .map(work)
-            .ok_or(LookupError::BadHandle)
+        let value = handle.0 ^ self.salt;
+        let found = slots.find(value).and_then(|slot| slot.capability.as_ref());
+        match found {
+            Some(capability) => Ok(work(capability)),
+            None => Err(slots.missing(value)),
+        }
     }
 
     /// The object of a handle as a `T`, if the handle has `rights`.
@@ -527,19 +628,12 @@ impl HandleTable {
     }
 
     /// Calls `visit` for each handle, in no particular order, under the table's lock.
-    pub fn for_each(&self, mut visit: impl FnMut(Handle, ObjectKind, u64, Rights)) {
+    pub fn for_each(&self, mut visit: impl FnMut(Handle, &Capability)) {
         let slots = self.slots.lock();
         for (index, slot) in (0u64..).zip(slots.chunks.iter().flat_map(|chunk| chunk.iter())) {
             if let Some(capability) = &slot.capability {
                 let value = (u64::from(slot.generation) << 32) | index;
-                let object = capability.object();
-                let handle = Handle(value ^ self.salt);
-                visit(
-                    handle,
-                    object.kind(),
-                    object.base().id(),
-                    capability.rights(),
-                );
+                visit(Handle(value ^ self.salt), capability);
             }
         }
     }
@@ -660,7 +754,8 @@ mod tests {
         let table = HandleTable::new(0, Account::root().unwrap());
         let object = thing();
         let first = Capability::new(object.clone(), RIGHTS);
-        let second = first.derive(Rights::all());
+        let account = Account::root().unwrap();
+        let second = first.derive(Rights::all(), &account).unwrap();
         assert_eq!(second.rights(), RIGHTS);
         let first = table.add(first).unwrap();
         drop(second);
@@ -679,7 +774,7 @@ mod tests {
         let error = table
             .add(Capability::new(object.clone(), RIGHTS))
             .unwrap_err();
-        assert!(error.limit);
+        assert_eq!(error.reason, NoSlot::LimitReached);
         drop(error);
         table.clear();
         assert_eq!((table.len(), object.references()), (0, 1));
@@ -702,7 +797,7 @@ mod tests {
         }
         root.set_limit(Resource::Handles, handles.len() as u64);
         let refused = table.add(Capability::new(object.clone(), RIGHTS));
-        assert!(refused.unwrap_err().limit);
+        assert_eq!(refused.unwrap_err().reason, NoSlot::LimitReached);
         let last = handles.pop().unwrap();
         let taken = table.remove(last).unwrap();
         root.set_limit(Resource::Handles, 1);
@@ -713,5 +808,47 @@ mod tests {
         assert_eq!(used()[0], 0);
         drop(table);
         assert_eq!(used(), [0, 0]);
+    }
+
+    #[test]
+    fn what_was_taken_back_is_gone_and_its_handle_says_so() {
+        let account = Account::root().unwrap();
+        let (giver, taker) = (
+            HandleTable::new(1, account.clone()),
+            HandleTable::new(2, account.clone()),
+        );
+        let object = thing();
+        let own = giver.add(Capability::new(object.clone(), RIGHTS)).unwrap();
+        let copy = || {
+            giver
+                .with(own, |capability| capability.derive(RIGHTS, &account))
+                .unwrap()
+                .unwrap()
+        };
+        let given = taker.add(copy()).unwrap();
+        let kept = taker.add(Capability::new(object.clone(), RIGHTS)).unwrap();
+        let on_the_way = copy();
+        giver
+            .with(own, |capability| capability.derivation().unwrap().cut())
+            .unwrap();
+        let mut closed = 0;
+        for table in [&giver, &taker] {
+            table.close_revoked(|_| closed += 1);
+        }
+        assert_eq!(closed, 1);
+        assert_eq!(
+            taker.get::<Thing>(given, Rights::READ).err(),
+            Some(LookupError::Revoked)
+        );
+        assert!(taker.get::<Thing>(kept, Rights::READ).is_ok());
+        assert!(giver.get::<Thing>(own, Rights::READ).is_ok());
+        // What comes late does not come in.
+        assert_eq!(taker.add(on_the_way).unwrap_err().reason, NoSlot::Revoked);
+        assert_eq!((taker.len(), account.used(Resource::Handles)), (2, 3));
+        assert_eq!(taker.close(given), Ok(()));
+        assert_eq!(taker.close(given), Err(LookupError::BadHandle));
+        assert_eq!((taker.len(), account.used(Resource::Handles)), (1, 2));
+        let again = taker.add(copy()).unwrap();
+        assert_ne!(again, given);
     }
 }

@@ -16,6 +16,7 @@ pub(super) static HOOKS: Hooks = Hooks {
     kernel_preempt: sched::preempt_kernel,
     kernel_fault,
     syscalls: &syscall::TABLE,
+    strict_syscalls: &syscall::STRICT_TABLE,
 };
 
 fn ipi() {

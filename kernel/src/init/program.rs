@@ -14,7 +14,9 @@ use crate::console::terminal::Terminal;
 use crate::fs::vfs::{Directory, OpenedNode};
 use crate::limits::{KERNEL_BYTES_SHARE, KERNEL_STACK_BYTES, PROCESSES_MAX, THREAD_STACKS_SHARE};
 use crate::mm;
-use crate::process::{GivenHandle, Job, Process, SpawnRequest, spawn, write_blob_entry};
+use crate::process::{
+    GivenHandle, Job, Process, Restrictions, SpawnRequest, spawn, write_blob_entry,
+};
 use crate::sync::Ref;
 use crate::syscall::{JOB_RIGHTS, SystemObject, SystemRole};
 
@@ -99,6 +101,7 @@ pub(super) fn start(
         name: b"Init",
         parent: 0,
         job,
+        restrictions: Restrictions::none(),
         blob: &blob,
         handles: given.0,
     })

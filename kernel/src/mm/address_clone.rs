@@ -48,7 +48,7 @@ impl AddressSpace {
         theirs: &mut Inner,
     ) -> Result<(), MapError> {
         theirs.list = ours.list.try_clone()?;
-        for vma in ours.list.iter() {
+        for vma in ours.list.iter().filter(|vma| !vma.dying) {
             if let Some(pages) = vma.backing.watched() {
                 pages.add_mapper(copy).map_err(|_| MapError::NoMemory)?;
             }

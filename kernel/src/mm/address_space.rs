@@ -4,9 +4,9 @@
 use core::ops::ControlFlow;
 
 use crate::account::{Account, Resource};
-use crate::arch::{self, Access, Descriptor, PageFlags};
+use crate::arch::{self, Access, PageFlags};
 use crate::limits::{MAPPING_BYTES_MAX, MEMORY_MAP_END};
-use crate::sync::{Ref, SpinLock};
+use crate::sync::{Ref, SpinLock, Tie};
 
 use super::asid::Asid;
 use super::fault::{self, Step};
@@ -170,6 +170,18 @@ impl AddressSpace {
     /// # Errors
     /// [`MapError`]; nothing is mapped then.
     pub fn map(this: &Ref<AddressSpace>, request: MapRequest) -> Result<u64, MapError> {
+        Self::map_tied(this, request, None)
+    }
+
+    /// As [`AddressSpace::map`], for a mapping that goes when `tie` is cut.
+    ///
+    /// # Errors
+    /// [`MapError`]; nothing is mapped then.
+    pub fn map_tied(
+        this: &Ref<AddressSpace>,
+        request: MapRequest,
+        tie: Option<Ref<dyn Tie>>,
+    ) -> Result<u64, MapError> {
         let rwx = PageFlags::WRITE.union(PageFlags::EXECUTE);
         let valid = request.bytes != 0
             && request.bytes.is_multiple_of(PAGE)
@@ -180,6 +192,10 @@ impl AddressSpace {
             return Err(MapError::Invalid);
         }
         let mut inner = this.inner.lock();
+        // Under the lock that `unmap_cut` takes after the cut.
+        if tie.as_ref().is_some_and(|tie| tie.is_cut()) {
+            return Err(MapError::Denied);
+        }
         let start = this.place(&inner, &request)?;
         let end = start.saturating_add(request.bytes);
         let watched = request.backing.watched().cloned();
@@ -192,10 +208,12 @@ impl AddressSpace {
             flags: request.flags | PageFlags::USER,
             most: request.most | PageFlags::USER,
             backing: request.backing,
+            tie,
+            dying: false,
         });
         if inserted.is_err()
             && let Some(pages) = &watched
-            && !inner.list.maps(pages, 0, 0)
+            && !inner.list.maps(pages)
         {
             pages.remove_mapper(this);
         }
@@ -225,33 +243,21 @@ impl AddressSpace {
             .ok_or(MapError::NoMemory)
     }
 
-    /// Removes every mapping in a range.
-    ///
-    /// # Errors
-    /// [`MapError`]; nothing is removed then.
-    pub fn unmap(&self, start: u64, bytes: u64) -> Result<(), MapError> {
-        let end = user_range(start, bytes).ok_or(MapError::Invalid)?;
-        let mut inner = self.inner.lock();
-        inner.list.make_edges(start, end)?;
-        self.drop_mapped(&mut inner, start, end);
-        for pages in inner
-            .list
-            .within(start, end)
-            .filter_map(|vma| vma.backing.watched())
-        {
-            if !inner.list.maps(pages, start, end) {
-                pages.remove_mapper(self);
-            }
+    /// Removes the mappings whose tie was cut.
+    pub fn unmap_cut(&self) {
+        let mut from = 0;
+        loop {
+            let is_cut = |vma: &&Vma| vma.tie.as_ref().is_some_and(|tie| tie.is_cut());
+            let next = {
+                let inner = self.inner.lock();
+                let mut after = inner.list.within(from, abi::USER_END);
+                after.find(is_cut).map(|vma| (vma.start, vma.end))
+            };
+            let Some((start, end)) = next else { return };
+            // Whole mappings: nothing is split, so nothing can fail.
+            let _ = self.unmap(start, end.saturating_sub(start));
+            from = end;
         }
-        inner.list.remove_whole(start, end);
-        Ok(())
-    }
-
-    /// Removes every mapping.
-    pub fn clear(&self) {
-        let all = abi::USER_END.saturating_sub(abi::USER_START);
-        // Fails only where a mapping would be split.
-        let _ = self.unmap(abi::USER_START, all);
     }
 
     /// Changes the permissions of a range.
@@ -399,74 +405,12 @@ impl AddressSpace {
     pub(super) fn flush(&self, address: u64) {
         arch::flush_page(self.asid.last(), address);
     }
-
-    /// Drops the pages of every mapping in a range.
-    fn drop_mapped(&self, inner: &mut Inner, start: u64, end: u64) {
-        let Inner { list, table, own } = inner;
-        for vma in list.within(start, end) {
-            let dropped = self.drop_pages(table, vma.start.max(start), vma.end.min(end), true);
-            *own = own.saturating_sub(dropped);
-        }
-    }
-
-    /// Drops the pages of a range, or with `own` false those that belong to a Memory;
-    /// returns how many of its own there were.
-    pub(super) fn drop_pages(&self, table: &PageTable, start: u64, end: u64, own: bool) -> u64 {
-        // Entries first, then the TLB, and only then the pages: a batch keeps the pages of
-        // one flush at hand without allocating.
-        const BATCH: usize = 64;
-        let mut batch = [Descriptor::INVALID; BATCH];
-        let mut total = 0u64;
-        let mut from = start;
-        while from < end {
-            let mut places = batch.iter_mut();
-            let mut first = from;
-            let full = table.for_each_page(from, end, |address, entry| {
-                if !own && entry.get().0 & CHARGED != 0 {
-                    return ControlFlow::Continue(());
-                }
-                let Some(place) = places.next() else {
-                    return ControlFlow::Break(address);
-                };
-                first = address;
-                *place = entry.get();
-                entry.set(Descriptor::INVALID);
-                ControlFlow::Continue(())
-            });
-            let count = BATCH.saturating_sub(places.len());
-            match count {
-                0 => break,
-                1 => arch::flush_page(self.asid.last(), first),
-                _ => arch::flush_asid(self.asid.last()),
-            }
-            let mut charged = 0u64;
-            for descriptor in batch.iter().take(count) {
-                charged = charged.saturating_add(u64::from(descriptor.0 & CHARGED != 0));
-                drop(Frame::from_address(descriptor.address()));
-            }
-            self.account.uncharge(Resource::Pages, charged);
-            total = total.saturating_add(charged);
-            from = match full {
-                ControlFlow::Break(next) => next,
-                ControlFlow::Continue(()) => end,
-            };
-        }
-        total
-    }
-}
-
-impl Drop for AddressSpace {
-    fn drop(&mut self) {
-        let mut inner = self.inner.lock();
-        self.drop_mapped(&mut inner, 0, abi::USER_END);
-        self.account
-            .uncharge(Resource::Tables, inner.table.table_pages());
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arch::Descriptor;
     use crate::mm::MemoryPages;
     use crate::mm::tests::with_memory;
 

@@ -23,11 +23,12 @@ pub(super) enum Step {
 }
 
 fn allowed(vma: &Vma, access: Access) -> bool {
-    match access {
-        Access::Read => true,
-        Access::Write => vma.flags.contains(PageFlags::WRITE),
-        Access::Execute => vma.flags.contains(PageFlags::EXECUTE),
-    }
+    !vma.dying
+        && match access {
+            Access::Read => true,
+            Access::Write => vma.flags.contains(PageFlags::WRITE),
+            Access::Execute => vma.flags.contains(PageFlags::EXECUTE),
+        }
 }
 
 /// The entry of a page whose mapping now has `flags`: never more than the entry had of

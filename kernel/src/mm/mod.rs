@@ -34,6 +34,7 @@ mod page_table;
 mod reclaim;
 mod reservation;
 pub mod shortage;
+mod unmap;
 mod user;
 mod vma;
 

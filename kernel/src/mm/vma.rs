@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::arch::PageFlags;
 use crate::limits::MAPPINGS_MAX;
-use crate::sync::Ref;
+use crate::sync::{Ref, Tie};
 
 use super::memory::MemoryPages;
 
@@ -47,6 +47,10 @@ pub(super) struct Vma {
     /// Most that `protect` may ever allow.
     pub(super) most: PageFlags,
     pub(super) backing: Backing,
+    /// What it lasts no longer than.
+    pub(super) tie: Option<Ref<dyn Tie>>,
+    /// It is being unmapped: its place is taken, but nothing more is mapped there.
+    pub(super) dying: bool,
 }
 
 impl Vma {
@@ -155,7 +159,7 @@ impl VmaList {
                 (Backing::Anonymous, Backing::Anonymous)
             );
             let same = before.flags == vma.flags && before.most == vma.most;
-            if anonymous && same && before.end == vma.start {
+            if anonymous && same && !before.dying && before.end == vma.start {
                 before.end = vma.end;
                 return Ok(());
             }
@@ -177,23 +181,22 @@ impl VmaList {
         self.list.iter()
     }
 
-    /// Whether any mapping beside those within `start..end` shows `memory`.
-    pub(super) fn maps(&self, memory: &Ref<MemoryPages>, start: u64, end: u64) -> bool {
-        let inside = |vma: &Vma| vma.start >= start && vma.end <= end;
+    /// Whether any mapping that is not dying shows `memory`.
+    pub(super) fn maps(&self, memory: &Ref<MemoryPages>) -> bool {
         let shows = |vma: &Vma| {
             vma.backing
                 .watched()
                 .is_some_and(|pages| pages.same(memory))
         };
-        self.list.iter().any(|vma| !inside(vma) && shows(vma))
+        self.list.iter().any(|vma| !vma.dying && shows(vma))
     }
 
-    /// The same mappings for another space.
+    /// The same mappings for another space, but for those that are dying.
     pub(super) fn try_clone(&self) -> Result<VmaList, VmaError> {
         let mut list = Vec::new();
         list.try_reserve_exact(self.list.len())
             .map_err(|_| VmaError::NoMemory)?;
-        list.extend(self.list.iter().cloned());
+        list.extend(self.list.iter().filter(|vma| !vma.dying).cloned());
         Ok(VmaList { list, recent: 0 })
     }
 
@@ -235,18 +238,36 @@ impl VmaList {
         Ok(())
     }
 
-    /// Removes the mappings inside a range whose ends are edges.
-    pub(super) fn remove_whole(&mut self, start: u64, end: u64) {
+    /// Marks the mappings inside a range whose ends are edges.
+    pub(super) fn let_die(&mut self, start: u64, end: u64) {
+        let first = self.list.partition_point(|vma| vma.end <= start);
+        for vma in self.list.iter_mut().skip(first) {
+            if vma.start >= end {
+                break;
+            }
+            vma.dying = true;
+        }
+    }
+
+    /// Removes the marked mappings inside a range.
+    pub(super) fn remove_dying(&mut self, start: u64, end: u64) {
         let first = self.list.partition_point(|vma| vma.end <= start);
         let last = self.list.partition_point(|vma| vma.start < end);
-        self.list.drain(first.min(last)..last);
+        let inside = self.list.get(first..last).unwrap_or(&[]);
+        if inside.iter().all(|vma| vma.dying) {
+            self.list.drain(first.min(last)..last);
+        } else {
+            self.list
+                .retain(|vma| !vma.dying || vma.end <= start || vma.start >= end);
+        }
     }
 
     /// Removes every mapping in a range.
     #[cfg(test)]
     pub(super) fn remove(&mut self, start: u64, end: u64) -> Result<(), VmaError> {
         self.make_edges(start, end)?;
-        self.remove_whole(start, end);
+        self.let_die(start, end);
+        self.remove_dying(start, end);
         Ok(())
     }
 
@@ -264,6 +285,9 @@ impl VmaList {
         for vma in self.list.iter().skip(first) {
             if vma.start > covered || covered >= end {
                 break;
+            }
+            if vma.dying {
+                return Ok(Protected::NotMapped);
             }
             if !vma.most.contains(flags) {
                 return Ok(Protected::Denied);
@@ -310,6 +334,8 @@ mod tests {
             flags,
             most: RW,
             backing: Backing::Anonymous,
+            tie: None,
+            dying: false,
         }
     }
 

@@ -8,6 +8,7 @@ use crate::mm::MapError;
 use crate::sched;
 use crate::sync::Ref;
 
+use super::revocation::cuts;
 use super::spawn::{OWN_RIGHTS, SpawnError, enter};
 use super::{Process, registry};
 
@@ -26,15 +27,16 @@ impl From<CopyError> for MapError {
 /// # Errors
 /// [`SpawnError`]; nothing is left behind.
 pub fn clone_process(original: &Process) -> Result<Ref<Process>, SpawnError> {
+    let cuts_before = cuts();
     let copy = original.copy()?;
-    let started = start(&copy);
+    let started = start(&copy, cuts_before);
     if started.is_err() {
         copy.abandon();
     }
     started.map(|()| copy)
 }
 
-fn start(copy: &Ref<Process>) -> Result<(), SpawnError> {
+fn start(copy: &Ref<Process>, cuts_before: u64) -> Result<(), SpawnError> {
     let thread = Process::make_thread(copy, UserFrame::default())?;
     sched::current().copy_registers_to(thread.thread());
     // What the copied handles to process and thread name are the original's.
@@ -46,6 +48,7 @@ fn start(copy: &Ref<Process>) -> Result<(), SpawnError> {
     frame.set_register(2, process.handle.0);
     frame.set_register(3, own.handle.0);
     registry::add(copy.clone()).map_err(|_| SpawnError::NoMemory)?;
+    copy.catch_up_with_cuts(cuts_before);
     copy.job().enter(copy.clone())?;
     thread.thread().start();
     Ok(())

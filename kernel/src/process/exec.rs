@@ -43,7 +43,11 @@ pub fn exec(process: &Process, request: &ExecRequest<'_>) -> Result<(), SpawnErr
     process.handles().retain(&kept);
     process.space().clear();
     match start(process, request) {
-        Ok(frame) => sched::current().replace_registers(&frame),
+        Ok(frame) => {
+            let thread = sched::current();
+            thread.forget_upcalls();
+            thread.replace_registers(&frame);
+        }
         Err(_) => process.end(Exit::Killed(RC_FAIL)),
     }
     Ok(())

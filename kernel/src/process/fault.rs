@@ -1,6 +1,7 @@
 //! Faults of programs.
 
 use abi::process::FaultKind;
+use abi::upcall::UpcallKinds;
 
 use crate::arch::{self, Access, FaultCause, UserFault};
 use crate::limits::USER_STACK_GUARD_BYTES;
@@ -60,6 +61,10 @@ pub fn handle_user_fault(fault: &UserFault) {
         _ => fault.pc,
     };
     let (address, pc) = (shown(address), shown(fault.pc));
+    if process.deliver(&sched::current(), UpcallKinds::FAULT, kind, address) {
+        arch::irq_disable();
+        return;
+    }
     log::info!(
         "{}: {} at {address:#x}, pc {pc:#x}",
         process.name(),

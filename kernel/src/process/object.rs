@@ -2,7 +2,10 @@
 
 use alloc::vec::Vec;
 
-use abi::process::{FaultKind, PROCESS_NAME_MAX, ProcessInfo, ProcessState, RC_FAIL};
+use abi::process::{
+    FaultKind, PROCESS_NAME_MAX, ProcessInfo, ProcessState, RC_FAIL, RestrictFlags,
+};
+use abi::upcall::UpcallKinds;
 use abi::{ObjectKind, Signals};
 
 use crate::account::{Account, Charge, OpenAccount, Resource};
@@ -16,7 +19,7 @@ use crate::sync::{Borrowed, Ref, SpinLock};
 use crate::time::{now_ns, ns_of_ticks};
 
 use super::layout::new_layout;
-use super::{Job, ThreadObject, registry};
+use super::{Job, RESTRICT_WORDS, Restrictions, ThreadObject, registry};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,7 @@ pub struct Process {
     name: [u8; PROCESS_NAME_MAX],
     parent: u64,
     job: Ref<Job>,
+    restrictions: Restrictions,
     account: OpenAccount,
     space: Ref<AddressSpace>,
     handles: Ref<HandleTable>,
@@ -91,12 +95,17 @@ impl Process {
     ///
     /// # Errors
     /// [`MapError::NoMemory`] or [`MapError::LimitReached`].
-    pub fn new(name: &[u8], parent: u64, job: &Ref<Job>) -> Result<Ref<Process>, MapError> {
+    pub fn new(
+        name: &[u8],
+        parent: u64,
+        job: &Ref<Job>,
+        restrictions: Restrictions,
+    ) -> Result<Ref<Process>, MapError> {
         let mut short = [0; PROCESS_NAME_MAX];
         for (place, byte) in short.iter_mut().zip(name) {
             *place = *byte;
         }
-        Self::with_parts(short, parent, job, |account| {
+        Self::with_parts(short, parent, job, restrictions, |account| {
             let space = AddressSpace::new(account.clone(), new_layout())?;
             let space = Ref::new(space).map_err(|_| MapError::NoMemory)?;
             Ok((space, HandleTable::new(random_u64(), account.clone())))
@@ -108,7 +117,8 @@ impl Process {
     /// # Errors
     /// [`MapError::NoMemory`] or [`MapError::LimitReached`].
     pub(super) fn copy(&self) -> Result<Ref<Process>, MapError> {
-        Self::with_parts(self.name, self.id(), &self.job, |account| {
+        let restrictions = self.restrictions.inherited();
+        Self::with_parts(self.name, self.id(), &self.job, restrictions, |account| {
             let handles = self.handles.copy_for(account.clone())?;
             // Last, as Memories know who maps them: a process returns its mappings, a
             // space alone does not.
@@ -121,6 +131,7 @@ impl Process {
         name: [u8; PROCESS_NAME_MAX],
         parent: u64,
         job: &Ref<Job>,
+        restrictions: Restrictions,
         parts: impl FnOnce(&Ref<Account>) -> Result<(Ref<AddressSpace>, HandleTable), MapError>,
     ) -> Result<Ref<Process>, MapError> {
         let account = Account::open(job.account()).map_err(|_| MapError::NoMemory)?;
@@ -140,6 +151,7 @@ impl Process {
                 ended_turns: AtomicU64::new(0),
                 start_ns: now_ns(),
                 job: job.clone(),
+                restrictions,
                 account,
                 _charge: charge,
             };
@@ -205,6 +217,20 @@ impl Process {
         &self.job
     }
 
+    /// Calls it has given up.
+    pub fn restrictions(&self) -> &Restrictions {
+        &self.restrictions
+    }
+
+    /// Gives up all calls but those in `left`, for good, and makes things fatal.
+    pub fn restrict(&self, flags: RestrictFlags, left: [u64; RESTRICT_WORDS]) {
+        self.restrictions.add(flags, left);
+        // A thread that is entered from here on sees that something is given up.
+        while let Some(thread) = self.find_thread(|thread| !thread.is_strict()) {
+            thread.make_strict();
+        }
+    }
+
     /// CPU time used up to the last switches of its threads, in ns.
     pub fn cpu_ns(&self) -> u64 {
         let (ticks, _) = self.threads.lock().used(self);
@@ -237,9 +263,20 @@ impl Process {
                 .try_reserve(1)
                 .map_err(|_| MapError::NoMemory)?;
             threads.list.push(object.clone());
+            drop(threads);
+            if this.restrictions.is_any() {
+                object.thread().make_strict();
+            }
             Ok(object)
         });
         entered.inspect_err(|_| this.account.uncharge(Resource::Threads, 1))
+    }
+
+    /// The first of its threads for which `fits`, called under the lock of the list.
+    pub(super) fn find_thread(&self, fits: impl Fn(&Thread) -> bool) -> Option<Ref<Thread>> {
+        let threads = self.threads.lock();
+        let mut all = threads.list.iter().map(|object| object.thread());
+        all.find(|thread| fits(thread)).cloned()
     }
 
     /// Ends the process; only the first call counts. Its threads leave at their next chance.
@@ -365,6 +402,10 @@ impl Owner for Process {
 
     fn mend_fault(&self, address: u64, access: Access) -> bool {
         self.space.fault_at_hand(address, access)
+    }
+
+    fn take_break(&self, thread: &Thread, code: u64) {
+        self.deliver(thread, UpcallKinds::BREAK, FaultKind::None, code);
     }
 
     fn thread_ends(&self, thread: &Ref<Thread>) {

@@ -6,15 +6,16 @@ use abi::Rights;
 use abi::startup::{StartupHandle, Tag};
 
 use crate::arch::{PageFlags, UserFrame};
-use crate::cap::Capability;
+use crate::cap::{Capability, NoSlot};
 use crate::fs::vfs::File;
 use crate::limits::USER_STACK_BYTES;
 use crate::mm::{AddressSpace, Backing, MapError, MapRequest};
 use crate::sync::Ref;
 
 use super::elf::{LoadError, load};
+use super::revocation::cuts;
 use super::startup::StackImage;
-use super::{Job, JobError, Process, registry};
+use super::{Job, JobError, Process, Restrictions, registry};
 
 /// A capability for a new process.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub struct SpawnRequest<'a> {
     pub parent: u64,
     /// The job it is started in.
     pub job: Ref<Job>,
+    /// What it has given up from the start.
+    pub restrictions: Restrictions,
     /// Arguments, environment and names.
     pub blob: &'a [u8],
     /// Its handles, beside those to itself.
@@ -55,6 +58,8 @@ pub enum SpawnError {
     LimitReached,
     /// The job was killed.
     JobKilled,
+    /// A given capability was taken back meanwhile.
+    Revoked,
 }
 
 impl From<MapError> for SpawnError {
@@ -80,6 +85,7 @@ impl From<JobError> for SpawnError {
 pub(super) const OWN_RIGHTS: Rights = Rights::DUPLICATE
     .union(Rights::TRANSFER)
     .union(Rights::WAIT)
+    .union(Rights::SIGNAL)
     .union(Rights::INSPECT)
     .union(Rights::MANAGE);
 
@@ -88,7 +94,12 @@ pub(super) const OWN_RIGHTS: Rights = Rights::DUPLICATE
 /// # Errors
 /// [`SpawnError`]; nothing is left behind, and the given capabilities are closed.
 pub fn spawn(request: SpawnRequest<'_>) -> Result<Ref<Process>, SpawnError> {
-    let process = Process::new(request.name, request.parent, &request.job)?;
+    let process = Process::new(
+        request.name,
+        request.parent,
+        &request.job,
+        request.restrictions,
+    )?;
     let started = start(&process, request.file, request.blob, request.handles);
     if started.is_err() {
         process.abandon();
@@ -102,6 +113,7 @@ fn start(
     blob: &[u8],
     given: Vec<GivenHandle>,
 ) -> Result<(), SpawnError> {
+    let cuts_before = cuts();
     let space = process.space();
     let loaded = load(space, file).map_err(SpawnError::Load)?;
     let stack_low = space.layout().stack_low();
@@ -138,6 +150,7 @@ fn start(
         .write(image.address, &bytes)
         .map_err(|_| SpawnError::NoMemory)?;
     registry::add(process.clone()).map_err(|_| SpawnError::NoMemory)?;
+    process.catch_up_with_cuts(cuts_before);
     process.job().enter(process.clone())?;
     thread.thread().start();
     Ok(())
@@ -151,7 +164,10 @@ pub(super) fn enter(
 ) -> Result<StartupHandle, SpawnError> {
     match process.handles().add(capability) {
         Ok(handle) => Ok(StartupHandle { handle, tag, index }),
-        Err(error) if error.limit => Err(SpawnError::LimitReached),
-        Err(_) => Err(SpawnError::NoMemory),
+        Err(error) => Err(match error.reason {
+            NoSlot::LimitReached => SpawnError::LimitReached,
+            NoSlot::NoMemory => SpawnError::NoMemory,
+            NoSlot::Revoked => SpawnError::Revoked,
+        }),
     }
 }

@@ -18,6 +18,7 @@ mod idle;
 mod switch;
 mod thread;
 mod timer;
+mod upcall;
 mod wait;
 
 pub use cpu::{CpuTimes, cpu_times, cpus_running};
@@ -28,4 +29,5 @@ pub use switch::{
 };
 pub use thread::{Owner, Thread, ThreadError, ThreadStart, Used, spawn_kernel_thread};
 pub use timer::handle_timer;
+pub use upcall::Upcall;
 pub use wait::{WaitError, WaitTarget, Waiter, park, sleep_until};

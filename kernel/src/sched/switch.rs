@@ -106,13 +106,14 @@ fn prepare(next: &Thread) {
 /// As [`prepare`], for a thread whose call is not made again.
 #[inline(always)]
 fn prepare_seized(next: &Thread) {
-    if next.is_killed() {
+    if next.needs_attention() {
         arch::raise_pending(PENDING_ATTENTION);
     }
     if let Some(owner) = next.owner() {
         next.context.set_translation(owner.translation());
     }
     epoch::enter_domain(next.domain());
+    arch::use_strict_calls(next.is_strict());
 }
 
 /// Switches to the next thread, keeping the frames; returns when this one runs again.
@@ -225,7 +226,16 @@ pub fn preempt_kernel() {
 pub fn handle_user_pending() {
     let bits = arch::take_pending();
     let thread = current();
+    arch::use_strict_calls(thread.is_strict());
+    if let Some(code) = thread.take_break()
+        && let Some(owner) = thread.owner()
+    {
+        arch::irq_enable();
+        owner.take_break(&thread, code);
+        arch::irq_disable();
+    }
     if thread.is_killed() {
+        count_so_far(&thread);
         if let Some(owner) = thread.owner() {
             arch::irq_enable();
             owner.thread_ends(&thread.to_ref());
@@ -236,6 +246,16 @@ pub fn handle_user_pending() {
     if bits & PENDING_RESCHEDULE != 0 {
         leave(&thread, Departure::Ready);
     }
+}
+
+/// Counts what the running thread has used of its turn, before its owner counts it out.
+fn count_so_far(thread: &Thread) {
+    let now = arch::counter();
+    let mut queue = queue(arch::cpu_id()).lock_masked();
+    let spent = now.wrapping_sub(queue.switched_at);
+    queue.switched_at = now;
+    queue.busy_ticks = queue.busy_ticks.wrapping_add(spent);
+    thread.count_turn(spent);
 }
 
 /// Mends a page fault of the running thread's program if that needs no sleep.
@@ -253,8 +273,11 @@ pub fn mend_fault(address: u64, access: Access) -> bool {
 pub fn handle_ipi() {
     epoch::acknowledge();
     let me = arch::cpu_id();
-    if CURRENT.get().is_some_and(|thread| thread.is_killed()) {
-        arch::raise_pending(PENDING_ATTENTION);
+    if let Some(thread) = CURRENT.get() {
+        arch::use_strict_calls(thread.is_strict());
+        if thread.needs_attention() {
+            arch::raise_pending(PENDING_ATTENTION);
+        }
     }
     if IDLE.load(Ordering::Relaxed) & (1 << me) != 0 {
         arch::raise_pending(PENDING_RESCHEDULE);

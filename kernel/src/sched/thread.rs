@@ -13,6 +13,7 @@ use crate::sync::{Link, Linked, Parked, Ref, RefSlot, Runs, SpinLock};
 use crate::time::{HeapSlot, Timed};
 
 use super::cpu;
+use super::upcall::Upcalls;
 use super::wait::{WaitTarget, Waiter};
 
 /// What a thread belongs to: a process, as the scheduler sees it.
@@ -25,6 +26,9 @@ pub trait Owner: Any + Send + Sync {
 
     /// Mends a page fault of one of its threads if that needs no sleep.
     fn mend_fault(&self, address: u64, access: Access) -> bool;
+
+    /// A thread of it is about to go back to its program and has a break to take. May sleep.
+    fn take_break(&self, thread: &Thread, code: u64);
 
     /// A killed thread of it is about to end: takes it off the owner's books. May sleep.
     fn thread_ends(&self, thread: &Ref<Thread>);
@@ -78,6 +82,8 @@ pub struct Thread {
     parcel: SpinLock<Option<Capability>>,
     has_parcel: AtomicBool,
     pub(super) killed: AtomicBool,
+    pub(super) strict: AtomicBool,
+    pub(super) upcalls: Upcalls,
     owner: Option<Ref<dyn Owner>>,
     handles: Option<Ref<HandleTable>>,
     ticks: AtomicU64,
@@ -149,6 +155,8 @@ impl Thread {
             parcel: SpinLock::new(None),
             has_parcel: AtomicBool::new(false),
             killed: AtomicBool::new(false),
+            strict: AtomicBool::new(false),
+            upcalls: Upcalls::default(),
             handles: owner.as_ref().map(|owner| owner.handles().clone()),
             owner,
             ticks: AtomicU64::new(0),
@@ -258,6 +266,24 @@ impl Thread {
     /// Whether it has been told to end.
     pub fn is_killed(&self) -> bool {
         self.killed.load(Ordering::Acquire)
+    }
+
+    /// Whether there is something to do before it goes back to its program.
+    #[inline]
+    pub(super) fn needs_attention(&self) -> bool {
+        self.is_killed() || self.upcalls.is_break_due()
+    }
+
+    /// Whether its calls go the strict way.
+    #[inline]
+    pub fn is_strict(&self) -> bool {
+        self.strict.load(Ordering::Relaxed)
+    }
+
+    /// Its calls go the strict way from its next turn or interrupt on.
+    pub fn make_strict(&self) {
+        self.strict.store(true, Ordering::Release);
+        cpu::attract(self);
     }
 
     /// Lowest address of its kernel stack, for reports.

@@ -29,7 +29,8 @@ pub trait Waiter: Send + Sync {
 pub enum WaitError {
     /// No memory for the deadline.
     NoMemory,
-    /// The thread is told to end; it will not see the answer of its call.
+    /// The thread is told to end, and will not see the answer of its call; or a break is
+    /// due.
     Killed,
 }
 
@@ -111,7 +112,7 @@ impl Borrowed<'_, Thread> {
         // `kill` marks the thread first and looks at the wait then; this is the other
         // order, so that one of the two sees the other.
         fence(Ordering::SeqCst);
-        if self.killed.load(Ordering::SeqCst) {
+        if self.needs_attention() {
             self.close_wait();
             return Err(WaitError::Killed);
         }
@@ -234,6 +235,17 @@ impl Thread {
             *self.target.lock() = WaitTarget::None;
         }
         closed
+    }
+
+    /// The open wait, if it is one for `object`.
+    pub fn wait_for(&self, object: &Ref<dyn KernelObject>) -> Option<ObserverKey> {
+        let key = self.wait.load(Ordering::Acquire);
+        let waits = match &*self.target.lock() {
+            WaitTarget::Object(other) => other.same(object),
+            _ => false,
+        };
+        // Should another wait be open by now, the key no longer fits.
+        (waits && is_open(key)).then_some(key)
     }
 
     /// As [`Thread::complete`], for whoever took the thread off its list: whichever wait is

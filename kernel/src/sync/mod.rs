@@ -28,6 +28,7 @@ mod reference;
 mod running;
 mod slot;
 mod spin_lock;
+mod tie;
 mod wait_list;
 mod wait_queue;
 
@@ -45,5 +46,6 @@ pub use reference::{AllocError, Ref};
 pub use running::{RunningCell, Runs};
 pub use slot::Slot;
 pub use spin_lock::{MaskedGuard, SpinGuard, SpinLock};
+pub use tie::Tie;
 pub use wait_list::WaitList;
 pub use wait_queue::{Parked, Parker, WaitQueue, set_parker};

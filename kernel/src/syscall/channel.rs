@@ -6,7 +6,7 @@ use abi::{Error, Handle, Rights};
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::account::{Charge, Resource};
-use crate::cap::Capability;
+use crate::cap::{Capability, NoSlot};
 use crate::ipc::{ChannelEnd, Message, ReadError, SendError};
 use crate::limits::{CHANNEL_MESSAGE_BYTES_MAX, CHANNEL_MESSAGE_HANDLES_MAX};
 
@@ -19,7 +19,8 @@ const END_RIGHTS: Rights = Rights::DUPLICATE
     .union(Rights::READ)
     .union(Rights::WRITE)
     .union(Rights::WAIT)
-    .union(Rights::INSPECT);
+    .union(Rights::INSPECT)
+    .union(Rights::MANAGE);
 
 pub(super) fn channel_create(cx: &Context, _args: Args) -> Outcome {
     let create = || {
@@ -174,6 +175,8 @@ fn hand_over(
                 }
                 given = given.saturating_add(1);
             }
+            // Taken back on its way: its place stays empty.
+            Err(error) if error.reason == NoSlot::Revoked => given = given.saturating_add(1),
             Err(error) => {
                 let result = table_error(&error);
                 message.handles.push(error.capability);

@@ -4,7 +4,7 @@ use abi::{Error, Handle, Rights};
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::arch::{self, PENDING_BLOCKED};
-use crate::cap::{Capability, HandleTable, KernelObject};
+use crate::cap::{Capability, Derivation, HandleTable, KernelObject};
 use crate::mm::{UserReader, UserWriter};
 use crate::process::{Process, process_of};
 use crate::sched::{self, Thread};
@@ -128,6 +128,27 @@ impl<'a> Context<'a> {
             .process
             .handles()
             .get_with_rights(Handle(handle), rights)?)
+    }
+
+    /// The place among copies of a handle's capability.
+    pub(super) fn derivation(&self, handle: u64) -> Result<Option<Ref<Derivation>>, Error> {
+        let found = |capability: &Capability| capability.derivation().cloned();
+        Ok(self.process.handles().with(Handle(handle), found)?)
+    }
+
+    /// As [`Context::add`], for what was reached through the handle `through`: it goes when
+    /// that one is taken back.
+    pub(super) fn add_through<T: KernelObject>(
+        &self,
+        object: Ref<T>,
+        rights: Rights,
+        through: u64,
+    ) -> Result<u64, Error> {
+        object
+            .base()
+            .charge_to(self.process.account(), object.memory_bytes())?;
+        let derivation = self.derivation(through)?;
+        self.add_capability(Capability::reached_through(object, rights, derivation))
     }
 
     /// Gives the caller a handle to a new object, which is charged to it.

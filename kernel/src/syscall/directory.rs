@@ -33,7 +33,8 @@ fn open_flags(bits: u64) -> Result<OpenFlags, Error> {
 
 /// Rights of what is opened, out of those of the directory handle.
 fn opened_rights(directory: Rights, flags: OpenFlags, kind: NodeKind) -> Rights {
-    let mut rights = Rights::DUPLICATE | Rights::TRANSFER | Rights::WAIT | Rights::INSPECT;
+    let mut rights =
+        Rights::DUPLICATE | Rights::TRANSFER | Rights::WAIT | Rights::INSPECT | Rights::MANAGE;
     rights.set(Rights::READ, flags.contains(OpenFlags::READ));
     rights.set(Rights::WRITE, flags.contains(OpenFlags::WRITE));
     rights.set(Rights::EXECUTE, flags.contains(OpenFlags::EXECUTE));
@@ -69,6 +70,7 @@ fn needed_rights(flags: OpenFlags) -> Rights {
 
 pub(super) fn directory_open(cx: &Context, [directory, path, length, flags, ..]: Args) -> Outcome {
     let open = || {
+        let through = directory;
         let (object, rights) = cx.get_with_rights::<Directory>(directory, Rights::LOOKUP)?;
         let flags = open_flags(flags)?;
         if !rights.contains(needed_rights(flags)) {
@@ -83,11 +85,17 @@ pub(super) fn directory_open(cx: &Context, [directory, path, length, flags, ..]:
         let (handle, kind) = match object.open(&path, flags)? {
             OpenedNode::File(file) => {
                 let kind = NodeKind::File;
-                (cx.add(file, opened_rights(rights, flags, kind))?, kind)
+                (
+                    cx.add_through(file, opened_rights(rights, flags, kind), through)?,
+                    kind,
+                )
             }
             OpenedNode::Directory(directory) => {
                 let kind = NodeKind::Directory;
-                (cx.add(directory, opened_rights(rights, flags, kind))?, kind)
+                (
+                    cx.add_through(directory, opened_rights(rights, flags, kind), through)?,
+                    kind,
+                )
             }
         };
         Ok(Outcome::values(handle, kind as u64))

@@ -3,7 +3,7 @@
 use abi::Error;
 
 use crate::account::LimitReached;
-use crate::cap::{LookupError, TableError};
+use crate::cap::{DeriveError, LookupError, NoSlot, TableError};
 use crate::ipc::PortError;
 use crate::mm::MapError;
 use crate::process::{JobError, LoadError, ResizeError, SpawnError};
@@ -14,6 +14,7 @@ impl From<LookupError> for Error {
             LookupError::BadHandle => Error::BadHandle,
             LookupError::WrongType => Error::WrongType,
             LookupError::AccessDenied => Error::AccessDenied,
+            LookupError::Revoked => Error::Revoked,
         }
     }
 }
@@ -33,6 +34,16 @@ impl From<MapError> for Error {
             MapError::LimitReached => Error::LimitReached,
             MapError::NotMapped => Error::NotFound,
             MapError::Denied => Error::AccessDenied,
+        }
+    }
+}
+
+impl From<DeriveError> for Error {
+    fn from(error: DeriveError) -> Self {
+        match error {
+            DeriveError::Revoked => Error::Revoked,
+            DeriveError::NoMemory => Error::NoMemory,
+            DeriveError::LimitReached => Error::LimitReached,
         }
     }
 }
@@ -66,6 +77,7 @@ impl From<SpawnError> for Error {
             SpawnError::NoMemory => Error::NoMemory,
             SpawnError::LimitReached => Error::LimitReached,
             SpawnError::JobKilled => Error::BadState,
+            SpawnError::Revoked => Error::Revoked,
         }
     }
 }
@@ -81,9 +93,9 @@ impl From<ResizeError> for Error {
 
 /// Why a handle could not be given.
 pub(super) fn table_error(error: &TableError) -> Error {
-    if error.limit {
-        Error::LimitReached
-    } else {
-        Error::NoMemory
+    match error.reason {
+        NoSlot::LimitReached => Error::LimitReached,
+        NoSlot::NoMemory => Error::NoMemory,
+        NoSlot::Revoked => Error::Revoked,
     }
 }

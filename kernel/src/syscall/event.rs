@@ -14,7 +14,8 @@ const EVENT_RIGHTS: Rights = Rights::DUPLICATE
     .union(Rights::TRANSFER)
     .union(Rights::WAIT)
     .union(Rights::SIGNAL)
-    .union(Rights::INSPECT);
+    .union(Rights::INSPECT)
+    .union(Rights::MANAGE);
 
 pub(super) fn event_create(cx: &Context, _args: Args) -> Outcome {
     let create = || {

@@ -65,6 +65,7 @@ pub(super) fn file_sync(cx: &Context, [file, ..]: Args) -> Outcome {
 
 pub(super) fn file_memory(cx: &Context, [file, ..]: Args) -> Outcome {
     let memory = || {
+        let through = file;
         let (file, rights) = cx.get_with_rights::<File>(file, Rights::MAP)?;
         let object = MemoryObject::new(file.pages().clone(), None);
         let object = Ref::new(object).map_err(|_| Error::NoMemory)?;
@@ -72,9 +73,11 @@ pub(super) fn file_memory(cx: &Context, [file, ..]: Args) -> Outcome {
         // until then stores stay private to a mapping.
         let passed = Rights::READ | Rights::EXECUTE | Rights::MAP;
         let kept = Rights::DUPLICATE | Rights::TRANSFER | Rights::INSPECT;
-        Ok(Outcome::value(
-            cx.add(object, rights.intersection(passed | kept))?,
-        ))
+        Ok(Outcome::value(cx.add_through(
+            object,
+            rights.intersection(passed | kept),
+            through,
+        )?))
     };
     Outcome::from(memory())
 }

@@ -4,8 +4,8 @@ use abi::handle::HandleInfo;
 use abi::{Error, Handle, NEVER, NOW, Rights, Signals};
 use zerocopy::IntoBytes;
 
-use crate::cap::{KernelObject, Observer};
-use crate::process::Process;
+use crate::cap::{Capability, KernelObject, Observer};
+use crate::process::{Process, revoke};
 use crate::sched::WaitTarget;
 use crate::sync::Ref;
 use crate::time::now_ns;
@@ -14,8 +14,8 @@ use super::Args;
 use super::context::{Context, Outcome, Short};
 
 pub(super) fn handle_close(cx: &Context, [handle, ..]: Args) -> Outcome {
-    match cx.process.handles().remove(Handle(handle)) {
-        Ok(_) => Outcome::OK,
+    match cx.process.handles().close(Handle(handle)) {
+        Ok(()) => Outcome::OK,
         Err(error) => Error::from(error).into(),
     }
 }
@@ -32,7 +32,7 @@ pub(super) fn handle_duplicate(cx: &Context, [handle, rights, ..]: Args) -> Outc
             if !capability.rights().contains(wanted) {
                 return Err(Error::AccessDenied);
             }
-            Ok(capability.derive(wanted))
+            Ok(capability.derive(wanted, cx.process.account())?)
         })??;
         Ok(Outcome::value(cx.add_capability(copy)?))
     };
@@ -44,16 +44,39 @@ pub(super) fn handle_info(cx: &Context, [handle, info, ..]: Args) -> Outcome {
         let row = cx
             .process
             .handles()
-            .with(Handle(handle), |capability| HandleInfo {
-                handle: Handle(handle),
-                object: capability.object().base().id(),
-                kind: capability.object().kind() as u32,
-                rights: capability.rights().bits(),
-            })?;
+            .with(Handle(handle), |capability| row(Handle(handle), capability))?;
         cx.write_record(info, &row)?;
         Ok(Outcome::OK)
     };
     Outcome::from(inform())
+}
+
+fn row(handle: Handle, capability: &Capability) -> HandleInfo {
+    let derivation = capability.derivation();
+    HandleInfo {
+        handle,
+        object: capability.object().base().id(),
+        kind: capability.object().kind() as u32,
+        rights: capability.rights().bits(),
+        derivation: derivation.map_or(0, |derivation| derivation.id()),
+        parent: derivation.map_or(0, |derivation| derivation.parent_id()),
+    }
+}
+
+pub(super) fn handle_revoke(cx: &Context, [handle, ..]: Args) -> Outcome {
+    let take_back = || {
+        let derivation = cx.process.handles().with(Handle(handle), |capability| {
+            if !capability.rights().contains(Rights::MANAGE) {
+                return Err(Error::AccessDenied);
+            }
+            Ok(capability.derivation().cloned())
+        })??;
+        if let Some(derivation) = derivation {
+            revoke(&derivation);
+        }
+        Ok(Outcome::OK)
+    };
+    Outcome::from(take_back())
 }
 
 /// Rows gathered at a time, away from the table's lock.
@@ -69,16 +92,11 @@ pub(super) fn handle_list(cx: &Context, [process, rows, bytes, ..]: Args) -> Out
         loop {
             let mut batch = [HandleInfo::default(); LIST_BATCH];
             let (mut seen, mut count) = (0usize, 0usize);
-            process.handles().for_each(|handle, kind, object, rights| {
+            process.handles().for_each(|handle, capability| {
                 if seen >= sent
                     && let Some(place) = batch.get_mut(count)
                 {
-                    *place = HandleInfo {
-                        handle,
-                        object,
-                        kind: kind as u32,
-                        rights: rights.bits(),
-                    };
+                    *place = row(handle, capability);
                     count = count.saturating_add(1);
                 }
                 seen = seen.saturating_add(1);

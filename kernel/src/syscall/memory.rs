@@ -8,7 +8,7 @@ use crate::arch::PageFlags;
 use crate::limits::MAPPING_BYTES_MAX;
 use crate::mm::{AddressSpace, Backing, MapRequest, MemoryPages, PAGE};
 use crate::process::MemoryObject;
-use crate::sync::Ref;
+use crate::sync::{Ref, Tie};
 
 use super::Args;
 use super::context::{Context, Outcome};
@@ -18,7 +18,8 @@ const MEMORY_RIGHTS: Rights = Rights::DUPLICATE
     .union(Rights::READ)
     .union(Rights::WRITE)
     .union(Rights::MAP)
-    .union(Rights::INSPECT);
+    .union(Rights::INSPECT)
+    .union(Rights::MANAGE);
 
 pub(super) fn memory_create(cx: &Context, [bytes, ..]: Args) -> Outcome {
     let create = || {
@@ -123,10 +124,13 @@ pub(super) fn memory_map(
             most,
             backing,
         };
-        Ok(Outcome::value(AddressSpace::map(
-            cx.process.space(),
-            request,
-        )?))
+        let tie = match memory {
+            0 => None,
+            memory => cx.derivation(memory)?,
+        };
+        let tie = tie.map(|tie| tie.widen(|tie| tie as *mut dyn Tie));
+        let address = AddressSpace::map_tied(cx.process.space(), request, tie)?;
+        Ok(Outcome::value(address))
     };
     Outcome::from(map())
 }

@@ -24,10 +24,12 @@ mod memory;
 mod port;
 mod process;
 mod stream;
+mod strict;
 mod system;
 mod terminal;
 mod thread;
 mod time;
+mod upcall;
 
 use crate::arch::{self, LongHandler, PENDING_BLOCKED, ShortHandler, ShortResult, SyscallTable};
 use crate::sync::epoch::Masked;
@@ -43,7 +45,9 @@ use directory::{
 use event::{event_create, event_signal, event_wait};
 use file::{file_memory, file_read, file_seek, file_stat, file_sync, file_truncate, file_write};
 use futex::{futex_wait, futex_wake};
-use handle::{handle_close, handle_duplicate, handle_info, handle_list, object_wait};
+use handle::{
+    handle_close, handle_duplicate, handle_info, handle_list, handle_revoke, object_wait,
+};
 use job::{job_create, job_info, job_kill, job_set_limit};
 use memory::{
     memory_advise, memory_clone, memory_create, memory_map, memory_protect, memory_resize,
@@ -54,10 +58,12 @@ use process::{
     process_clone, process_exec, process_exit, process_info, process_kill, process_spawn,
 };
 use stream::{stream_read, stream_write};
+use strict::process_restrict;
 use system::{entropy_read, log_read, log_write, power_control, system_info};
 use terminal::{terminal_control, terminal_info};
 use thread::{thread_create, thread_exit, thread_sleep, thread_yield};
 use time::{clock_read, clock_set, time_now};
+use upcall::{process_interrupt, upcall_return, upcall_set};
 
 pub use job::JOB_RIGHTS;
 pub use system::{SystemObject, SystemRole, set_machine_facts};
@@ -131,44 +137,44 @@ fn null(_short: Short<'_>, _args: Args) -> Result<u64, Error> {
 
 /// Sorts the calls: hands name and number to the macro for short ones or for the others.
 macro_rules! short_or_long {
-    (null) => {
-        short!(null);
+    ($number:literal null) => {
+        short!($number null);
     };
-    (thread_yield) => {
-        short!(thread_yield);
+    ($number:literal thread_yield) => {
+        short!($number thread_yield);
     };
-    (thread_sleep) => {
-        short!(thread_sleep);
+    ($number:literal thread_sleep) => {
+        short!($number thread_sleep);
     };
-    (event_signal) => {
-        short!(event_signal);
+    ($number:literal event_signal) => {
+        short!($number event_signal);
     };
-    (event_wait) => {
-        short!(event_wait);
+    ($number:literal event_wait) => {
+        short!($number event_wait);
     };
-    (object_wait) => {
-        short!(object_wait);
+    ($number:literal object_wait) => {
+        short!($number object_wait);
     };
-    (time_now) => {
-        short!(time_now);
+    ($number:literal time_now) => {
+        short!($number time_now);
     };
-    (clock_read) => {
-        short!(clock_read);
+    ($number:literal clock_read) => {
+        short!($number clock_read);
     };
-    (channel_call) => {
-        frame!(channel_call);
+    ($number:literal channel_call) => {
+        frame!($number channel_call);
     };
-    (port_reply_wait) => {
-        frame!(port_reply_wait);
+    ($number:literal port_reply_wait) => {
+        frame!($number port_reply_wait);
     };
-    ($name:ident) => {
-        long!($name);
+    ($number:literal $name:ident) => {
+        long!($number $name);
     };
 }
 
 /// The row of a call whose arguments and results are in the frame.
 macro_rules! frame {
-    ($name:ident) => {
+    ($number:literal $name:ident) => {
         pub(super) mod $name {
             pub(in crate::syscall) use crate::arch::frame_call as short;
             extern "C" fn long(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> u64 {
@@ -176,13 +182,26 @@ macro_rules! frame {
                 0
             }
             pub(in crate::syscall) const LONG: crate::arch::LongHandler = long;
+            pub(in crate::syscall) const STRICT_SHORT: crate::arch::ShortHandler =
+                crate::arch::frame_call;
+            pub(in crate::syscall) extern "C" fn strict(
+                _: u64,
+                _: u64,
+                _: u64,
+                _: u64,
+                _: u64,
+                _: u64,
+            ) -> u64 {
+                crate::syscall::strict::run_in_frame($number, crate::syscall::$name);
+                0
+            }
         }
     };
 }
 
 /// The row of a short call.
 macro_rules! short {
-    ($name:ident) => {
+    ($number:literal $name:ident) => {
         pub(super) mod $name {
             pub(in crate::syscall) extern "C" fn short(
                 a: u64,
@@ -196,19 +215,45 @@ macro_rules! short {
             }
             pub(in crate::syscall) const LONG: crate::arch::LongHandler =
                 crate::syscall::no_long_call;
+            pub(in crate::syscall) const STRICT_SHORT: crate::arch::ShortHandler =
+                crate::arch::long_call;
+            pub(in crate::syscall) extern "C" fn strict(
+                a: u64,
+                b: u64,
+                c: u64,
+                d: u64,
+                e: u64,
+                f: u64,
+            ) -> u64 {
+                crate::syscall::strict::run($number, || {
+                    crate::syscall::strict::finish_short(short(a, b, c, d, e, f))
+                })
+            }
         }
     };
 }
 
 /// The row of any other call.
 macro_rules! long {
-    ($name:ident) => {
+    ($number:literal $name:ident) => {
         pub(super) mod $name {
             pub(in crate::syscall) use crate::arch::long_call as short;
             extern "C" fn long(a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> u64 {
                 crate::syscall::run_long([a, b, c, d, e, f], crate::syscall::$name)
             }
             pub(in crate::syscall) const LONG: crate::arch::LongHandler = long;
+            pub(in crate::syscall) const STRICT_SHORT: crate::arch::ShortHandler =
+                crate::arch::long_call;
+            pub(in crate::syscall) extern "C" fn strict(
+                a: u64,
+                b: u64,
+                c: u64,
+                d: u64,
+                e: u64,
+                f: u64,
+            ) -> u64 {
+                crate::syscall::strict::run($number, || long(a, b, c, d, e, f))
+            }
         }
     };
 }
@@ -222,7 +267,7 @@ macro_rules! dispatch {
             rights $rights:literal errors [ $($error:ident),* ];
     )+) => {
         mod entry {
-            $( short_or_long!($name); )+
+            $( short_or_long!($number $name); )+
         }
 
         const SHORT: [ShortHandler; ROWS] = [ $( entry::$name::short, )+ unknown_call ];
@@ -233,6 +278,13 @@ macro_rules! dispatch {
             count: abi::SYSCALLS.len() as u64,
             short: SHORT,
             long: LONG,
+        };
+
+        /// The same for processes that have given something up.
+        pub static STRICT_TABLE: SyscallTable<ROWS> = SyscallTable {
+            count: abi::SYSCALLS.len() as u64,
+            short: [ $( entry::$name::STRICT_SHORT, )+ unknown_call ],
+            long: [ $( entry::$name::strict, )+ no_long_call ],
         };
     };
 }

@@ -19,7 +19,8 @@ const PORT_RIGHTS: Rights = Rights::DUPLICATE
     .union(Rights::TRANSFER)
     .union(Rights::READ)
     .union(Rights::WRITE)
-    .union(Rights::INSPECT);
+    .union(Rights::INSPECT)
+    .union(Rights::MANAGE);
 
 pub(super) fn port_create(cx: &Context, _args: Args) -> Outcome {
     let create = || {

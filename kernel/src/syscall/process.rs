@@ -22,6 +22,7 @@ use super::job::job_to_fill;
 const CHILD_RIGHTS: Rights = Rights::DUPLICATE
     .union(Rights::TRANSFER)
     .union(Rights::WAIT)
+    .union(Rights::SIGNAL)
     .union(Rights::INSPECT)
     .union(Rights::MANAGE);
 
@@ -56,6 +57,7 @@ fn try_spawn(cx: &Context, args: u64) -> Result<Outcome, Error> {
         name: &name,
         parent: cx.process.id(),
         job,
+        restrictions: cx.process.restrictions().inherited(),
         blob: &blob,
         handles,
     })?;
@@ -134,10 +136,10 @@ fn take_one(cx: &Context, handle: Handle, mask: Rights, moved: bool) -> Result<C
             .restricted(mask));
     }
     table.with(handle, |capability| {
-        let allowed = capability.rights().contains(COPY_RIGHTS);
-        allowed
-            .then(|| capability.derive(mask))
-            .ok_or(Error::AccessDenied)
+        if !capability.rights().contains(COPY_RIGHTS) {
+            return Err(Error::AccessDenied);
+        }
+        Ok(capability.derive(mask, cx.process.account())?)
     })?
 }
 

@@ -14,7 +14,7 @@ use crate::ipc::{ChannelEnd, Event, Message, Port, PortError, SendError};
 use crate::mm::{
     AddressSpace, Backing, FaultError, Layout, MapError, MapRequest, MemoryPages, PAGE,
 };
-use crate::process::{Job, JobError, Process};
+use crate::process::{Job, JobError, Process, Restrictions};
 use crate::sync::{AllocError, Ref};
 
 use super::{Lab, Stop};
@@ -276,7 +276,7 @@ pub(super) fn processes(lab: &Lab) -> Result<(), Stop> {
     };
     // It leaves with its last handle.
     let _last = Capability::new(job.clone(), Rights::all());
-    let process = Process::new(b"idle", 0, &job).map_err(of_map)?;
+    let process = Process::new(b"idle", 0, &job, Restrictions::none()).map_err(of_map)?;
     let event = Ref::new(Event::new()).map_err(refused)?;
     let added = process.handles().add(Capability::new(event, Rights::all()));
     added.map_err(|_| Stop::Refused)?;

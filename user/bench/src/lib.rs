@@ -154,6 +154,11 @@ const BENCHMARKS: &[Benchmark] = &[
         run: process::fork_exit_wait,
     },
     Benchmark {
+        name: "fork_exec_wait",
+        group: "process",
+        run: process::fork_exec_wait,
+    },
+    Benchmark {
         name: "fault_anon_write",
         group: "memory",
         run: memory::fault_write,

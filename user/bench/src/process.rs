@@ -28,13 +28,18 @@ pub fn thread_create_join(clock: &Clock) -> Result<Cost, Failure> {
     })
 }
 
-/// The smallest program, with one handle and no assigns, waited for.
-pub fn spawn_wait(clock: &Clock) -> Result<Cost, Failure> {
+/// Puts the smallest program into a file.
+fn tiny() -> Result<rt::OwnedHandle, Failure> {
     let mut file = fs::File::create(PROGRAM)?;
     file.write_all(&tiny_program::image())
         .map_err(|cause| file.error(cause))?;
     drop(file);
-    let program = fs::open_program(PROGRAM)?;
+    Ok(fs::open_program(PROGRAM)?)
+}
+
+/// The smallest program, with one handle and no assigns, waited for.
+pub fn spawn_wait(clock: &Clock) -> Result<Cost, Failure> {
+    let program = tiny()?;
     let event = rt::event::create()?;
     let rights = rt::handle::info(event.get())?.rights;
     let handles = [SpawnHandle {
@@ -67,6 +72,31 @@ pub fn fork_exit_wait(clock: &Clock) -> Result<Cost, Failure> {
                 Side::Copy { .. } => rt::process::exit(0),
                 Side::Original(copy) => {
                     rt::handle::wait(copy.get(), Signals::TERMINATED, abi::NEVER)?;
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+/// A copy of this process that runs the smallest program in place.
+pub fn fork_exec_wait(clock: &Clock) -> Result<Cost, Failure> {
+    let program = tiny()?;
+    let mut image = Mapping::anonymous(CLONED_BYTES, READ_WRITE)?;
+    touch(&mut image)?;
+    clock.measure(1000, |count| {
+        for _ in 0..count {
+            match rt::process::clone()? {
+                Side::Copy { .. } => {
+                    // Returns only where it fails.
+                    let _ = rt::process::exec(program.get(), &[], &[]);
+                    rt::process::exit(1)
+                }
+                Side::Original(copy) => {
+                    rt::handle::wait(copy.get(), Signals::TERMINATED, abi::NEVER)?;
+                    if rt::process::info(copy.get())?.exit_code != 0 {
+                        return Err(Failure::new("the program was not run"));
+                    }
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec;
+use alloc::vec::Vec;
 
 use abi::handle::HandleInfo;
 use abi::startup::Tag;
@@ -9,8 +10,9 @@ use abi::{Handle, ObjectKind, Rights};
 use viper::args::{Args, Switch, Template};
 use viper::{Failure, Outcome, Program, Rc, assign, println};
 
-const TEMPLATE: Template = Template::parse("HANDLES/S");
+const TEMPLATE: Template = Template::parse("HANDLES/S,TREE/S");
 const HANDLES: Switch = TEMPLATE.switch("HANDLES");
+const TREE: Switch = TEMPLATE.switch("TREE");
 
 /// The command `Caps`.
 pub const PROGRAM: Program = Program {
@@ -18,7 +20,9 @@ pub const PROGRAM: Program = Program {
     template: TEMPLATE,
     summary: "Shows what programs may reach, and with which rights.",
     help: "A program reaches only what it was given. Caps shows what it was given itself, which \
-           is what every ordinary command gets from this shell. HANDLES shows the bare handles.",
+           is what every ordinary command gets from this shell. HANDLES shows the bare handles, TREE \
+           which are copies, and of which place among copies: whoever holds that one, or one \
+           above it, can take them back.",
     main,
 };
 
@@ -39,6 +43,9 @@ const TAGS: [(Tag, &str); 10] = [
 fn main(args: &Args) -> Outcome {
     if args.get(HANDLES) {
         return list_handles();
+    }
+    if args.get(TREE) {
+        return show_tree();
     }
     for (tag, name) in TAGS {
         match rt::startup::handle(tag) {
@@ -74,19 +81,43 @@ fn rights(rights: Rights) -> String {
     words
 }
 
-/// Lists every handle of this process.
-fn list_handles() -> Outcome {
+/// Every handle of this process.
+fn own_handles() -> Result<Vec<HandleInfo>, Failure> {
     let own = rt::startup::handle(Tag::OwnProcess).ok_or_else(|| Failure::not_given("itself"))?;
     let mut rows = vec![HandleInfo::default(); 64];
     loop {
         let total = rt::handle::list(own, &mut rows)?;
         if total <= rows.len() {
             rows.truncate(total);
-            break;
+            return Ok(rows);
         }
         rows.resize(total.saturating_add(16), HandleInfo::default());
     }
+}
+
+/// Shows which handles are copies of which, as far as both are here.
+fn show_tree() -> Outcome {
+    let mut rows = own_handles()?;
+    rows.sort_by_key(|row| (row.parent, row.derivation));
     for row in rows {
+        let kind = ObjectKind::from_code(row.kind).map_or("?", ObjectKind::name);
+        let place = match (row.derivation, row.parent) {
+            (0, _) => String::from("never copied"),
+            (own, 0) => alloc::format!("place {own}"),
+            (own, parent) => alloc::format!("place {own}, copy of {parent}"),
+        };
+        println!(
+            "{kind:<10} #{:<5} {place:<26} {}",
+            row.object,
+            rights(row.rights())
+        );
+    }
+    Ok(Rc::OK)
+}
+
+/// Lists every handle of this process.
+fn list_handles() -> Outcome {
+    for row in own_handles()? {
         let kind = ObjectKind::from_code(row.kind).map_or("?", ObjectKind::name);
         println!(
             "{:#018x} {kind:<10} #{:<5} {}",

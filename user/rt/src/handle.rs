@@ -71,6 +71,16 @@ pub fn duplicate(handle: Handle, rights: Rights) -> Result<OwnedHandle> {
     Ok(OwnedHandle(Handle(value)))
 }
 
+/// Takes back all copies made from a handle, and what was reached through them.
+///
+/// # Errors
+///
+/// `AccessDenied` without the right `MANAGE`.
+pub fn revoke(handle: Handle) -> Result<()> {
+    // SAFETY: the call takes no address.
+    unsafe { stub::handle_revoke(handle.0) }.map(|_| ())
+}
+
 /// Kind, rights and number of the object behind a handle.
 ///
 /// # Errors

@@ -39,6 +39,7 @@ pub mod system;
 pub mod terminal;
 pub mod thread;
 pub mod time;
+pub mod upcall;
 
 pub use abi;
 pub use handle::OwnedHandle;

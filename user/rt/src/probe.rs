@@ -68,9 +68,9 @@ pub enum Argument<'a> {
 }
 
 /// Least size of a [`Argument::Buffer`], which takes any fixed record of the table.
-pub const BUFFER_BYTES_MIN: usize = 256;
+pub const BUFFER_BYTES_MIN: usize = 320;
 /// Upper bound of the size of one element of an array argument.
-const ELEMENT_BYTES_MAX: u64 = 32;
+const ELEMENT_BYTES_MAX: u64 = 64;
 
 /// Why a probe was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +114,9 @@ pub fn call(
             (Argument::Bad(bad), _) => bad.value(),
             (Argument::Buffer(_), _) if number == Syscall::ThreadCreate as u64 => {
                 return Err(Refused("a buffer as the description of a thread"));
+            }
+            (Argument::Buffer(_), _) if number == Syscall::ProcessRestrict as u64 => {
+                return Err(Refused("calls to give up"));
             }
             (Argument::Buffer(buffer), Some(ArgKind::In | ArgKind::Out)) => {
                 if buffer.len() < BUFFER_BYTES_MIN {
@@ -161,6 +164,61 @@ pub fn count_down(count: u64) {
     }
     #[cfg(not(target_os = "none"))]
     core::hint::black_box(count);
+}
+
+/// The word at an address, or what a fault handler puts into `x2` before it goes on behind
+/// the load; `fallback` lies there already.
+#[cfg(target_os = "none")]
+#[inline(never)]
+pub fn load_or(address: u64, fallback: u64) -> u64 {
+    let value: u64;
+    // SAFETY: a load without a mapping ends the program, or goes to its fault handler.
+    unsafe {
+        core::arch::asm!("ldr x2, [x1]", in("x1") address, inout("x2") fallback => value,
+            options(nostack, readonly));
+    }
+    value
+}
+
+/// There is nothing to load on the host.
+#[cfg(not(target_os = "none"))]
+pub fn load_or(_address: u64, fallback: u64) -> u64 {
+    fallback
+}
+
+/// The condition flags after a load that faults, when they were `flags` before it.
+#[cfg(target_os = "none")]
+#[inline(never)]
+pub fn flags_over_fault(flags: u64) -> u64 {
+    let after: u64;
+    // SAFETY: as in `load_or`; the flags and the register are declared as changed.
+    unsafe {
+        core::arch::asm!("msr nzcv, {flags}", "ldr x2, [x1]", "mrs {after}, nzcv",
+            flags = in(reg) flags, after = out(reg) after, in("x1") 0u64, out("x2") _,
+            options(nostack));
+    }
+    after
+}
+
+/// There are no flags to look at on the host.
+#[cfg(not(target_os = "none"))]
+pub fn flags_over_fault(flags: u64) -> u64 {
+    flags
+}
+
+/// Ends an upcall with a record that may be bad.
+///
+/// # Errors
+///
+/// Always: with a good record the call would not come back, and only records that a program
+/// may not go on with are taken, those whose program counter is misaligned or the kernel's.
+pub fn return_with(record: &abi::upcall::UpcallRecord) -> Result<(), Error> {
+    if record.pc < abi::USER_END && record.pc.is_multiple_of(4) {
+        return Err(Error::NotSupported);
+    }
+    let address = core::ptr::from_ref(record) as u64;
+    // SAFETY: the kernel only reads the record, and refuses it.
+    unsafe { stub::upcall_return(address) }.map(|_| ())
 }
 
 /// Enters the kernel and comes back; the shortest system call there is.

@@ -5,7 +5,8 @@
 )]
 
 use abi::Handle;
-use abi::process::{ProcessInfo, SpawnArgs, SpawnHandle};
+use abi::process::{ProcessInfo, RestrictFlags, SpawnArgs, SpawnHandle};
+use abi::{SYSCALLS, SyscallInfo};
 use zerocopy::IntoBytes;
 
 use crate::handle::fetch;
@@ -124,6 +125,26 @@ pub fn kill(process: Handle, code: i32) -> Result<()> {
     let code = i64::from(code).cast_unsigned();
     // SAFETY: the call takes no address.
     unsafe { stub::process_kill(process.0, code) }.map(|_| ())
+}
+
+/// Gives up every call that `is_kept` says no to, for this process and its children and for
+/// good, and makes things fatal.
+///
+/// # Errors
+///
+/// None is known.
+pub fn restrict(flags: RestrictFlags, is_kept: impl Fn(&SyscallInfo) -> bool) -> Result<()> {
+    let mut mask = [0u64; 2];
+    for call in SYSCALLS.iter().filter(|call| is_kept(call)) {
+        let word = usize::try_from(call.number / 64).ok();
+        if let Some(word) = word.and_then(|word| mask.get_mut(word)) {
+            *word |= 1 << (call.number % 64);
+        }
+    }
+    let bytes = mask.as_bytes();
+    let (address, length) = (bytes.as_ptr() as u64, bytes.len() as u64);
+    // SAFETY: the kernel only reads the mask.
+    unsafe { stub::process_restrict(u64::from(flags.bits()), address, length) }.map(|_| ())
 }
 
 /// Asks about a process, running or ended.

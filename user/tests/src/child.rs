@@ -1,19 +1,28 @@
 //! The program `Child`: does as it is told, so that tests can watch a process.
 
+use alloc::format;
+use alloc::string::String;
 use core::time::Duration;
 
+use abi::memory::MapFlags;
+use abi::process::RestrictFlags;
+use abi::{Syscall, SyscallInfo};
+use rt::memory::Mapping;
 use viper::args::{Args, Many, Number, Switch, Template, Text};
 use viper::fs::File;
+use viper::process::Command;
 use viper::{Outcome, Program, Rc, env, fs, println, thread};
 
 const TEMPLATE: Template =
-    Template::parse("CODE/N,SLEEP/S,WORDS/K,VARIABLE/K,CREATE/K,HERE/S,MORE/M");
+    Template::parse("CODE/N,SLEEP/S,WHERE/S,WORDS/K,VARIABLE/K,CREATE/K,HERE/S,RESTRICT/K,MORE/M");
 const CODE: Number = TEMPLATE.number("CODE");
 const SLEEP: Switch = TEMPLATE.switch("SLEEP");
+const WHERE: Switch = TEMPLATE.switch("WHERE");
 const WORDS: Text = TEMPLATE.text("WORDS");
 const VARIABLE: Text = TEMPLATE.text("VARIABLE");
 const CREATE: Text = TEMPLATE.text("CREATE");
 const HERE: Switch = TEMPLATE.switch("HERE");
+const RESTRICT: Text = TEMPLATE.text("RESTRICT");
 const MORE: Many = TEMPLATE.many("MORE");
 
 /// The program `Child`.
@@ -31,6 +40,12 @@ fn main(args: &Args) -> Outcome {
             thread::sleep(Duration::from_secs(3600));
         }
     }
+    if let Some(how) = args.get(RESTRICT) {
+        return restricted(how);
+    }
+    if args.get(WHERE) {
+        println!("{}", parts());
+    }
     if let Some(words) = args.get(WORDS) {
         println!("{words}");
     }
@@ -46,4 +61,69 @@ fn main(args: &Args) -> Outcome {
     }
     let code = args.get(CODE).unwrap_or(0);
     Ok(Rc::new(u8::try_from(code).unwrap_or(255)))
+}
+
+/// Return code where an Event could be made.
+pub const MADE: u8 = 40;
+/// Return code where the call to make one does not exist.
+pub const NO_CALL: u8 = 41;
+/// Return code where a bad handle is an error.
+pub const BAD_HANDLE: u8 = 42;
+
+/// Gives something up, and tries what is then no longer possible.
+fn restricted(how: &str) -> Outcome {
+    let all = |_: &SyscallInfo| true;
+    let no_events = |call: &SyscallInfo| call.number != Syscall::EventCreate as u64;
+    match how {
+        "nothing" => {}
+        "events" | "inherited" | "regain" => {
+            rt::process::restrict(RestrictFlags::empty(), no_events)?
+        }
+        "events-ends" => rt::process::restrict(RestrictFlags::BAD_CALL_ENDS, no_events)?,
+        "handle-ends" | "handle-late" => {
+            rt::process::restrict(RestrictFlags::BAD_HANDLE_ENDS, all)?;
+        }
+        "handle" => {}
+        _ => return Err(viper::Failure::new("no such restriction")),
+    }
+    if how == "regain" {
+        rt::process::restrict(RestrictFlags::empty(), all)?;
+    }
+    if how == "inherited" {
+        let child = Command::new("SYS:Tests/Child")
+            .arg("RESTRICT")
+            .arg("nothing");
+        return Ok(child.spawn()?.wait()?.rc());
+    }
+    if how.starts_with("handle") {
+        // Short calls and others take different ways to the handle.
+        let bad = abi::Handle(0x1234_5678);
+        let error = match how {
+            "handle-late" => rt::handle::wait(bad, abi::Signals::READABLE, abi::NOW).err(),
+            _ => rt::handle::close(bad).err(),
+        };
+        let expected = error == Some(abi::Error::BadHandle);
+        return Ok(if expected {
+            Rc::new(BAD_HANDLE)
+        } else {
+            Rc::FAIL
+        });
+    }
+    Ok(Rc::new(match rt::event::create() {
+        Ok(_) => MADE,
+        Err(abi::Error::BadSyscall) => NO_CALL,
+        Err(_) => 0,
+    }))
+}
+
+/// Addresses of a function, of fresh memory and of the stack.
+fn parts() -> String {
+    let here = 0u8;
+    let fresh = Mapping::anonymous(abi::PAGE_SIZE, MapFlags::READ);
+    format!(
+        "{:x} {:x} {:x}",
+        parts as fn() -> String as usize,
+        fresh.map_or(0, |pages| pages.address()),
+        core::ptr::from_ref(&here) as usize
+    )
 }

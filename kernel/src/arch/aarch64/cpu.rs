@@ -133,7 +133,8 @@ pub fn take_pending() -> u32 {
     local().pending.swap(0, Ordering::Relaxed)
 }
 
-pub(super) fn pending() -> u32 {
+/// The pending bits of this CPU.
+pub fn pending() -> u32 {
     local().pending.load(Ordering::Relaxed)
 }
 

@@ -91,6 +91,11 @@ pub fn raise_pending(bits: u32) {
     PENDING.set(PENDING.get() | bits);
 }
 
+/// The pending bits.
+pub fn pending() -> u32 {
+    0
+}
+
 /// Takes the pending bits.
 pub fn take_pending() -> u32 {
     PENDING.replace(0)

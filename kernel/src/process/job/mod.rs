@@ -17,7 +17,7 @@ use abi::{ObjectKind, Signals};
 use crate::account::{Account, OpenAccount, Resource};
 use crate::cap::{KernelObject, ObjectBase};
 use crate::limits::JOB_DEPTH_MAX;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Ref, SpinLock};
 use crate::time::now_ns;
 
@@ -50,6 +50,8 @@ pub struct Job {
     /// Jobs above this one.
     depth: usize,
     members: SpinLock<Members>,
+    /// Set before anything inside is told.
+    is_killed: AtomicBool,
     /// Processes inside, here and below.
     running: AtomicU64,
     /// CPU time of processes that have ended, here and below, in ns.
@@ -84,6 +86,7 @@ impl Job {
             below,
             depth,
             members: SpinLock::new(Members::default()),
+            is_killed: AtomicBool::new(false),
             running: AtomicU64::new(0),
             ended_ns: AtomicU64::new(0),
             cpu_share: AtomicU64::new(CPU_SHARE_USUAL),
@@ -226,34 +229,32 @@ impl Job {
     /// Ends everything inside; only the first call counts.
     pub fn kill(&self, code: i32) {
         let code = *self.members.lock().killed.get_or_insert(code);
-        while self.end_processes(code) {}
-        let mut index = 0;
-        while let Some(job) = self.job_below(index) {
+        self.is_killed.store(true, Ordering::SeqCst);
+        // By what is left to do, as places change when something leaves. Nothing enters.
+        while let Some(process) = self.process_not_ended() {
+            process.end(Exit::Killed(code));
+        }
+        while let Some(job) = self.job_not_killed() {
             // At most `JOB_DEPTH_MAX` deep.
             job.kill(code);
-            index = index.saturating_add(1);
         }
         self.tell_if_over();
+    }
+
+    fn job_not_killed(&self) -> Option<Ref<Job>> {
+        let members = self.members.lock();
+        let left = |job: &&Ref<Job>| !job.is_killed.load(Ordering::SeqCst);
+        members.jobs.iter().find(left).cloned()
     }
 
     fn job_below(&self, index: usize) -> Option<Ref<Job>> {
         self.members.lock().jobs.get(index).cloned()
     }
 
-    /// Tells every process to end; whether one had to be told. Those that leave meanwhile
-    /// move others to their place, which the next call finds.
-    fn end_processes(&self, code: i32) -> bool {
-        let (mut index, mut told) = (0, false);
-        loop {
-            let Some(process) = self.members.lock().processes.get(index).cloned() else {
-                return told;
-            };
-            if process.exit().is_none() {
-                process.end(Exit::Killed(code));
-                told = true;
-            }
-            index = index.saturating_add(1);
-        }
+    fn process_not_ended(&self) -> Option<Ref<Process>> {
+        let members = self.members.lock();
+        let left = |process: &&Ref<Process>| process.exit().is_none();
+        members.processes.iter().find(left).cloned()
     }
 
     /// Takes the job out of the tree if it has no handle and nothing inside, and those

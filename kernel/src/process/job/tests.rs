@@ -3,6 +3,7 @@
 use super::*;
 use crate::cap::Capability;
 use crate::mm::tests::with_memory;
+use crate::process::Restrictions;
 use abi::Rights;
 
 fn with_root(test: impl FnOnce(&Ref<Job>)) {
@@ -23,7 +24,7 @@ fn handle(job: &Ref<Job>) -> Capability {
 }
 
 fn process(job: &Ref<Job>) -> Ref<Process> {
-    let process = Process::new(b"test", 0, job).unwrap();
+    let process = Process::new(b"test", 0, job, Restrictions::none()).unwrap();
     job.enter(process.clone()).unwrap();
     process
 }
@@ -41,7 +42,7 @@ fn a_job_leaves_with_its_last_handle_and_its_last_process() {
         assert!(root.job_below(0).is_none());
         assert_eq!((root.info().running, job.info().running), (0, 0));
         // Whoever still had it in hand cannot use it any more.
-        let late = Process::new(b"late", 0, &job).unwrap();
+        let late = Process::new(b"late", 0, &job, Restrictions::none()).unwrap();
         assert_eq!(job.enter(late), Err(JobError::Killed));
         assert_eq!(job.info().running, 0);
     });
@@ -72,7 +73,7 @@ fn killing_reaches_everything_below_and_closes_the_door() {
         assert_eq!(root.info().running, 1);
         assert_eq!(lower.info().killed, 1);
         assert_eq!(Job::create_below(&lower).err(), Some(JobError::Killed));
-        let late = Process::new(b"late", 0, &lower).unwrap();
+        let late = Process::new(b"late", 0, &lower, Restrictions::none()).unwrap();
         assert_eq!(lower.enter(late), Err(JobError::Killed));
         outside.end(Exit::Code(0));
         drop((of_upper, of_lower));
@@ -88,14 +89,14 @@ fn a_limit_counts_everything_below() {
         let handles = (handle(&upper), handle(&lower));
         assert!(upper.set_limit(JobResource::Processes, 2));
         let kept = [process(&upper), process(&lower)];
-        assert!(Process::new(b"third", 0, &lower).is_err());
+        assert!(Process::new(b"third", 0, &lower, Restrictions::none()).is_err());
         let code = JobResource::Processes as usize;
         assert_eq!(upper.info().refusals[code], 1);
         assert_eq!((upper.info().used[code], lower.info().used[code]), (2, 1));
         for process in kept {
             process.end(Exit::Code(0));
         }
-        assert!(Process::new(b"third", 0, &lower).is_ok());
+        assert!(Process::new(b"third", 0, &lower, Restrictions::none()).is_ok());
         drop(handles);
     });
 }

@@ -42,10 +42,11 @@ bombs! {
 }
 
 /// Longest wait for a bomb to reach its limit, or to be gone.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Lets a bomb explode below a limit, watches the others meanwhile, and cleans up.
 fn explode(kind: &str, resource: JobResource, limit: u64) -> Verdict {
+    let interval = heartbeat::undisturbed_interval()?;
     let job = need!(Job::new());
     need!(job.set_limit(resource, limit));
     let bomb = throw(kind, &job)?;
@@ -53,7 +54,7 @@ fn explode(kind: &str, resource: JobResource, limit: u64) -> Verdict {
         Ok(need!(job.refusals(resource)) > 0)
     });
     reached.map_err(|wrong| format!("{kind}: {wrong}"))?;
-    let rate = need!(heartbeat::while_on_time());
+    let rate = need!(heartbeat::on_time(interval));
     if resource != JobResource::LogBytes {
         let used = need!(job.used(resource));
         if used > limit {

@@ -15,9 +15,12 @@ pub mod memory;
 pub mod pointers;
 pub mod processes;
 pub mod programs;
+pub mod restrictions;
+pub mod revocation;
 pub mod rights;
 pub mod system;
 pub mod threads;
+pub mod upcalls;
 pub mod vectors;
 
 use alloc::string::String;
@@ -49,6 +52,9 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         processes::CASES,
         accounts::CASES,
         jobs::CASES,
+        restrictions::CASES,
+        revocation::CASES,
+        upcalls::CASES,
         heartbeat::CASES,
         bombs::CASES,
         clones::CASES,

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use abi::Rights;
@@ -26,6 +27,10 @@ pub const CASES: &[Case] = &[
     Case {
         name: "processes::arguments_and_variables_arrive",
         run: arguments,
+    },
+    Case {
+        name: "processes::each_lies_somewhere_else",
+        run: places,
     },
     Case {
         name: "processes::output_goes_where_it_is_sent",
@@ -95,6 +100,25 @@ fn arguments() -> Verdict {
     let too_long = "x".repeat(200_000);
     let refused = Command::new(CHILD).arg("WORDS").arg(&too_long).spawn();
     check_eq!(super::error_of(refused), Some(abi::Error::LimitReached));
+    Ok(())
+}
+
+fn places() -> Verdict {
+    let seen: Result<Vec<Vec<String>>, String> = (0..4)
+        .map(|_| {
+            let text = output_of(Command::new(CHILD).arg("WHERE"))?;
+            Ok(text.split_whitespace().map(String::from).collect())
+        })
+        .collect();
+    let seen = seen?;
+    for part in 0..3 {
+        let mut places: Vec<_> = seen.iter().filter_map(|parts| parts.get(part)).collect();
+        check_eq!(places.len(), 4);
+        places.sort();
+        places.dedup();
+        // Two of four are the same once in a million times; with `noaslr` all are.
+        check_eq!(places.len(), 4);
+    }
     Ok(())
 }
 

@@ -1,0 +1,5 @@
+//! The program `Soak`.
+#![no_std]
+#![no_main]
+
+viper::program!(user_tests::soak::PROGRAM);

@@ -148,6 +148,7 @@ fn run_program(lab: &Lab) -> Result<(), Stop> {
         name: b"program",
         parent: 0,
         job: lab.job.clone(),
+        restrictions: crate::process::Restrictions::none(),
         blob: &[],
         handles: Vec::new(),
     });

@@ -49,7 +49,6 @@ fn describe() -> String {
     }
     use abi::{
         fs::*, handle::*, job::*, process::*, signal::*, startup::*, system::*, terminal::*,
-        upcall::*,
     };
     layout!(
         out,

@@ -72,6 +72,15 @@ fn pause() -> rt::Result<()> {
     thread::sleep_until(rt::time::now()? + 2_000_000)
 }
 
+/// A thread that does `work` with the client's end.
+fn client(
+    near: &OwnedHandle,
+    work: impl FnOnce(Handle) + Send + 'static,
+) -> rt::Result<thread::JoinHandle> {
+    let near = near.get();
+    thread::spawn(thread::STACK_BYTES, Box::new(move || work(near)))
+}
+
 /// A thread that answers each call with its words plus one, until the client is gone.
 fn serve(port: Handle) -> rt::Result<thread::JoinHandle> {
     thread::spawn(
@@ -105,15 +114,9 @@ fn there_and_back() -> Verdict {
 
 fn before_serving() -> Verdict {
     let (near, far) = need!(rt::channel::create());
-    let client = {
-        let near = near.get();
-        need!(thread::spawn(
-            thread::STACK_BYTES,
-            Box::new(move || {
-                let _ = call(near, Message::words([41; 6]), NEVER);
-            })
-        ))
-    };
+    let client = need!(client(&near, |near| {
+        let _ = call(near, Message::words([41; 6]), NEVER);
+    }));
     // The client most likely waits by now, but need not.
     need!(pause());
     let port = need!(port::create());
@@ -164,22 +167,16 @@ fn with_handle() -> Verdict {
 
 fn handle_before_serving() -> Verdict {
     let (near, far) = need!(rt::channel::create());
-    let client = {
-        let near = near.get();
-        need!(thread::spawn(
-            thread::STACK_BYTES,
-            Box::new(move || {
-                let message = Message {
-                    words: [5; 6],
-                    handle: rt::event::create().ok(),
-                };
-                let answer = call(near, message, NEVER);
-                if !answer.is_ok_and(|answer| answer.handle.is_some()) {
-                    rt::process::exit(99);
-                }
-            })
-        ))
-    };
+    let client = need!(client(&near, |near| {
+        let message = Message {
+            words: [5; 6],
+            handle: rt::event::create().ok(),
+        };
+        let answer = call(near, message, NEVER);
+        if !answer.is_ok_and(|answer| answer.handle.is_some()) {
+            rt::process::exit(99);
+        }
+    }));
     need!(pause());
     let port = need!(port::create());
     need!(port::add(port.get(), far.get(), Signals::PEER_CLOSED, KEY));
@@ -197,15 +194,9 @@ fn handle_before_serving() -> Verdict {
 
 fn token_once() -> Verdict {
     let (near, _far, port) = need!(pair());
-    let client = {
-        let near = near.get();
-        need!(thread::spawn(
-            thread::STACK_BYTES,
-            Box::new(move || {
-                let _ = call(near, Message::default(), NEVER);
-            })
-        ))
-    };
+    let client = need!(client(&near, |near| {
+        let _ = call(near, Message::default(), NEVER);
+    }));
     let Received::Call { token, .. } = need!(reply_wait(port.get(), None, NEVER)) else {
         return Err("no call".into());
     };
@@ -232,17 +223,13 @@ fn any_order() -> Verdict {
     let (near, _far, port) = need!(pair());
     let mut clients = alloc::vec::Vec::new();
     for number in 0..CLIENTS {
-        let near = near.get();
-        clients.push(need!(thread::spawn(
-            thread::STACK_BYTES,
-            Box::new(move || {
-                let answer = call(near, Message::words([number; 6]), NEVER);
-                // A wrong answer is one call less for the check below.
-                if answer.is_ok_and(|answer| answer.words == [number + 100; 6]) {
-                    let _ = call(near, Message::words([u64::MAX; 6]), NOW + 1);
-                }
-            })
-        )));
+        clients.push(need!(client(&near, move |near| {
+            let answer = call(near, Message::words([number; 6]), NEVER);
+            // A wrong answer is one call less for the check below.
+            if answer.is_ok_and(|answer| answer.words == [number + 100; 6]) {
+                let _ = call(near, Message::words([u64::MAX; 6]), NOW + 1);
+            }
+        })));
     }
     let mut open = alloc::vec::Vec::new();
     while open.len() < 5 {
@@ -301,18 +288,12 @@ fn closed() -> Verdict {
     // The channel's end, then the port with a call received, then with none received.
     for receive in [None, Some(true), Some(false)] {
         let (near, far, port) = need!(pair());
-        let client = {
-            let near = near.get();
-            need!(thread::spawn(
-                thread::STACK_BYTES,
-                Box::new(move || {
-                    let answer = call(near, Message::default(), NEVER);
-                    if answer.map(|_| ()) != Err(Error::PeerClosed) {
-                        rt::process::exit(99);
-                    }
-                })
-            ))
-        };
+        let client = need!(client(&near, |near| {
+            let answer = call(near, Message::default(), NEVER);
+            if answer.map(|_| ()) != Err(Error::PeerClosed) {
+                rt::process::exit(99);
+            }
+        }));
         need!(pause());
         match receive {
             None => drop(far),
@@ -422,20 +403,16 @@ fn many() -> Verdict {
     let failed = alloc::sync::Arc::new(core::sync::atomic::AtomicU64::new(0));
     let mut clients = alloc::vec::Vec::new();
     for number in 0..CLIENTS {
-        let near = near.get();
         let failed = alloc::sync::Arc::clone(&failed);
-        clients.push(need!(thread::spawn(
-            thread::STACK_BYTES,
-            Box::new(move || {
-                for round in 0..ROUNDS {
-                    let words = [number, round, 0, 1, 2, 3];
-                    let answer = call(near, Message::words(words), NEVER);
-                    if !answer.is_ok_and(|answer| answer.words == words.map(|word| word + 1)) {
-                        failed.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
-                    }
+        clients.push(need!(client(&near, move |near| {
+            for round in 0..ROUNDS {
+                let words = [number, round, 0, 1, 2, 3];
+                let answer = call(near, Message::words(words), NEVER);
+                if !answer.is_ok_and(|answer| answer.words == words.map(|word| word + 1)) {
+                    failed.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
                 }
-            })
-        )));
+            }
+        })));
     }
     for client in clients {
         need!(client.join());

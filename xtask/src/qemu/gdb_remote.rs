@@ -22,6 +22,8 @@ const POLL: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Stub {
     stream: UnixStream,
+    /// Whether the description of the registers was read.
+    has_registers: bool,
 }
 
 impl Stub {
@@ -29,7 +31,10 @@ impl Stub {
     pub fn connect(socket: &Path) -> anyhow::Result<Stub> {
         let stream = connect_in_time(socket)?;
         stream.set_read_timeout(Some(POLL))?;
-        let mut stub = Stub { stream };
+        let mut stub = Stub {
+            stream,
+            has_registers: false,
+        };
         // Asking why it stopped shows that the stub works.
         let reason = stub.request("?", ANSWER)?;
         if !is_stop(&reason) {
@@ -57,10 +62,28 @@ impl Stub {
         Ok(())
     }
 
+    /// Executes the instruction at which the CPU stopped, a breakpoint there or not.
+    pub fn step_over(&mut self, breakpoint: u64) -> anyhow::Result<()> {
+        self.unbreak(breakpoint)?;
+        let reason = self.request("s", ANSWER)?;
+        if !is_stop(&reason) {
+            bail!("the machine ended in a single step ({reason})");
+        }
+        self.break_at(breakpoint)
+    }
+
+    /// Where the CPU that stopped goes on.
+    pub fn pc(&mut self) -> anyhow::Result<u64> {
+        self.describe_registers()?;
+        let answer = self.request("p20", ANSWER)?;
+        u64::from_str_radix(&answer, 16)
+            .map(u64::swap_bytes)
+            .with_context(|| format!("the GDB stub says that the program counter is {answer:?}"))
+    }
+
     /// Makes the CPU that stopped go on elsewhere.
     pub fn set_pc(&mut self, address: u64) -> anyhow::Result<()> {
-        // QEMU knows single registers only after their description was read.
-        self.request("qXfer:features:read:target.xml:0,ffb", ANSWER)?;
+        self.describe_registers()?;
         // Register 32 of org.gnu.gdb.aarch64.core; bytes in the target's order.
         let bytes: String = address
             .to_le_bytes()
@@ -73,6 +96,15 @@ impl Stub {
     /// Lets the machine run without waiting for anything.
     pub fn detach(&mut self) -> anyhow::Result<()> {
         self.expect_ok("D")
+    }
+
+    /// QEMU knows single registers only after their description was read.
+    fn describe_registers(&mut self) -> anyhow::Result<()> {
+        if !self.has_registers {
+            self.request("qXfer:features:read:target.xml:0,ffb", ANSWER)?;
+            self.has_registers = true;
+        }
+        Ok(())
     }
 
     fn expect_ok(&mut self, request: &str) -> anyhow::Result<()> {
@@ -180,13 +212,26 @@ mod tests {
 
     #[test]
     fn a_breakpoint_is_set_and_hit() {
-        let answers = ["T05", "OK", "T05", "l<target/>", "OK", "OK"]
-            .map(packet)
-            .to_vec();
+        let pc = "0000400000000000";
+        let answers = [
+            "T05",
+            "OK",
+            "T05",
+            "l<target/>",
+            pc,
+            "OK",
+            "T05",
+            "OK",
+            "OK",
+            "OK",
+        ];
+        let answers = answers.map(packet).to_vec();
         let (_folder, stub) = serve(answers);
         let mut stub = stub.expect("stopped");
         stub.break_at(0x40_0000).expect("set");
         stub.run_to_breakpoint(ANSWER).expect("hit");
+        assert_eq!(stub.pc().expect("told"), 0x40_0000);
+        stub.step_over(0x40_0000).expect("stepped");
         stub.set_pc(0x1234).expect("set");
         stub.detach().expect("gone on");
     }

@@ -13,7 +13,6 @@
 
 use abi::{Error, NEVER, NOW, Syscall};
 
-use crate::cap::Capability;
 use crate::sched::{self, Thread, WaitError, WaitTarget};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Borrowed, Ref, WaitList};
@@ -56,24 +55,23 @@ impl core::fmt::Debug for Binding {
     }
 }
 
-/// What a call or an answer carries, given to the receiver. A handle that does not fit the
-/// receiver's table comes back, to be closed away from every lock.
-fn pass(from: &Thread, to: &Thread) -> Option<Capability> {
+/// Gives the receiver what a call or an answer carries. A handle that does not fit its
+/// table stays with the sender, whose next call or end closes it: closing can sleep, and
+/// come back to this very port.
+fn pass(from: &Thread, to: &Thread) {
     from.frame().pass_words(to.frame());
     let frame = to.frame();
     frame.set_register(0, 0);
     frame.set_register(HANDLE, 0);
-    let capability = from.take_parcel()?;
-    let table = match to.handles() {
-        Ok(table) => table,
-        Err(_) => return Some(capability),
+    let (Some(capability), Ok(table)) = (from.take_parcel(), to.handles()) else {
+        return;
     };
     match table.add(capability) {
-        Ok(handle) => {
-            frame.set_register(HANDLE, handle.0);
-            None
+        Ok(handle) => frame.set_register(HANDLE, handle.0),
+        Err(error) => {
+            // It was just taken, so nothing comes back.
+            let _ = from.set_parcel(Some(error.capability));
         }
-        Err(error) => Some(error.capability),
     }
 }
 
@@ -137,14 +135,13 @@ impl ChannelEnd {
         if deadline != NEVER && deadline <= now_ns() {
             return Error::TimedOut;
         }
-        let mut dropped = None;
         let sent = {
             let mut inbox = self.peer().lock_inbox();
             if inbox.closed {
                 return Error::PeerClosed;
             }
             match &inbox.binding {
-                Some(binding) => binding.send(caller, self.peer_id(), deadline, &mut dropped),
+                Some(binding) => binding.send(caller, self.peer_id(), deadline),
                 // Made again once the other end is in a port.
                 None => {
                     let target = WaitTarget::List(self.waiter());
@@ -160,7 +157,6 @@ impl ChannelEnd {
                 }
             }
         };
-        drop(dropped);
         match sent {
             Ok(Sent::Direct(server)) => sched::switch_to(server),
             Ok(Sent::Waits) => sched::block_frameless(),
@@ -170,13 +166,7 @@ impl ChannelEnd {
 }
 
 impl Binding {
-    fn send(
-        &self,
-        caller: &Borrowed<'_, Thread>,
-        end: u64,
-        deadline: u64,
-        dropped: &mut Option<Capability>,
-    ) -> Result<Sent, Error> {
+    fn send(&self, caller: &Borrowed<'_, Thread>, end: u64, deadline: u64) -> Result<Sent, Error> {
         let mut state = self.core.lock();
         let Calls {
             servers,
@@ -194,7 +184,7 @@ impl Binding {
             if !server.claim_open() {
                 continue;
             }
-            *dropped = pass(caller, &server);
+            pass(caller, &server);
             Calls::announce(caller, &server, self.key);
             received.push(caller);
             return Ok(match server.seize() {
@@ -238,8 +228,7 @@ impl Port {
         token: u64,
         deadline: u64,
     ) -> Served {
-        // Closed after the port's lock: closing may come back to this port.
-        let (mut dropped, mut not_taken, mut answered) = (None, None, None);
+        let mut answered = None;
         let found = {
             let mut state = self.core().lock();
             let something_ready = state.something_ready();
@@ -254,19 +243,17 @@ impl Port {
                 };
                 // One that is being told to give up does not hear the answer.
                 if !in_list || caller.claim_open() {
-                    dropped = pass(server, &caller);
+                    pass(server, &caller);
                     caller.frame().set_register(KEY, 0);
                     caller.frame().set_register(TOKEN, 0);
                     answered = caller.seize();
-                } else {
-                    dropped = server.take_parcel();
                 }
             }
             // A call that is made again has given its answer, and the handle with it.
             server.frame().set_register(TOKEN, 0);
             server.frame().set_register(HANDLE, 0);
             let events_turn = core::mem::take(&mut calls.events_turn);
-            if !(events_turn && something_ready) && calls.receive(server, &mut not_taken) {
+            if !(events_turn && something_ready) && calls.receive(server) {
                 calls.events_turn = true;
                 Some(Served::Call)
             } else if something_ready {
@@ -290,7 +277,6 @@ impl Port {
                 }
             }
         };
-        drop((dropped, not_taken));
         match (found, answered) {
             (None, Some(caller)) => sched::switch_to(caller),
             (None, None) => sched::block_frameless(),
@@ -306,7 +292,7 @@ impl Port {
 
 impl Calls {
     /// Gives the oldest call that nobody has received to a server.
-    fn receive(&mut self, server: &Thread, dropped: &mut Option<Capability>) -> bool {
+    fn receive(&mut self, server: &Thread) -> bool {
         while let Some(caller) = self.waiting.pop() {
             // It stays open: the answer ends it.
             if !caller.waits() {
@@ -314,7 +300,7 @@ impl Calls {
             }
             let [_, key] = caller.wait_tag();
             let key = key.load(Ordering::Relaxed);
-            *dropped = pass(&caller, server);
+            pass(&caller, server);
             Calls::announce(&caller, server, key);
             self.received.push(&caller);
             return true;

@@ -238,6 +238,8 @@ pub fn handle_user_pending() {
         count_so_far(&thread);
         if let Some(owner) = thread.owner() {
             arch::irq_enable();
+            // Closed here, where that may sleep, and not where the thread is dropped.
+            drop(thread.set_parcel(None));
             owner.thread_ends(&thread.to_ref());
             arch::irq_disable();
         }

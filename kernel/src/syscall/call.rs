@@ -145,6 +145,7 @@ pub(super) fn port_reply_wait() {
     if token != 0
         && handle == 0
         && deadline == NEVER
+        && !thread.has_parcel()
         && let Ok(table) = thread.handles()
     {
         Masked::with(|masked| {

@@ -5,7 +5,9 @@
 //! arguments, memory; each error has one meaning.
 //!
 //! A *short* call runs with interrupts masked from entry to return and reaches no user
-//! memory; it borrows objects without locking or counting. `short_or_long` names them.
+//! memory; it borrows objects without locking or counting. A *frame* call has more words
+//! than a function has arguments: it finds them in its thread's frame, runs with interrupts
+//! masked, and may go straight to another thread. `short_or_long` names both.
 //! Every other call runs with interrupts unmasked; one that waits masks them before it
 //! puts its thread on a list.
 #![forbid(unsafe_code)]
@@ -135,7 +137,8 @@ fn null(_short: Short<'_>, _args: Args) -> Result<u64, Error> {
     Ok(0)
 }
 
-/// Sorts the calls: hands name and number to the macro for short ones or for the others.
+/// Sorts the calls: hands number and name to the macro for short ones, for those whose
+/// arguments and results are in the frame, or for the others.
 macro_rules! short_or_long {
     ($number:literal null) => {
         short!($number null);

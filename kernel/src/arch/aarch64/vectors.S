@@ -206,6 +206,35 @@ vectors_overflow:
     mov     x30, xzr
 .endm
 
+// x20-x28, which a handler keeps as any function does, into the frame at x17; x19 goes
+// with the register before it.
+.macro SAVE_KEPT
+    stp     x20, x21, [x17, #160]
+    stp     x22, x23, [x17, #176]
+    stp     x24, x25, [x17, #192]
+    stp     x26, x27, [x17, #208]
+    str     x28, [x17, #224]
+.endm
+
+// The registers of a caller that no call returns.
+.macro ZERO_LOST
+    mov     x4, xzr
+    mov     x5, xzr
+    mov     x6, xzr
+    mov     x7, xzr
+    mov     x8, xzr
+    mov     x9, xzr
+    mov     x10, xzr
+    mov     x11, xzr
+    mov     x12, xzr
+    mov     x13, xzr
+    mov     x14, xzr
+    mov     x15, xzr
+    mov     x16, xzr
+    mov     x17, xzr
+    mov     x18, xzr
+.endm
+
 // Completes the frame at x17 of a thread that is in a system call: everything but
 // x0-x3, which are results, and what the entry has saved.
 .macro SYSCALL_SAVE_REST
@@ -217,11 +246,7 @@ vectors_overflow:
     stp     xzr, xzr, [x17, #112]
     stp     xzr, xzr, [x17, #128]
     stp     xzr, x19, [x17, #144]
-    stp     x20, x21, [x17, #160]
-    stp     x22, x23, [x17, #176]
-    stp     x24, x25, [x17, #192]
-    stp     x26, x27, [x17, #208]
-    str     x28, [x17, #224]
+    SAVE_KEPT
 .endm
 
 vectors_el0_sync:
@@ -253,21 +278,7 @@ vectors_el0_sync:
     cbnz    w16, vectors_short_pending
     mov     x2, xzr
     mov     x3, xzr
-    mov     x4, xzr
-    mov     x5, xzr
-    mov     x6, xzr
-    mov     x7, xzr
-    mov     x8, xzr
-    mov     x9, xzr
-    mov     x10, xzr
-    mov     x11, xzr
-    mov     x12, xzr
-    mov     x13, xzr
-    mov     x14, xzr
-    mov     x15, xzr
-    mov     x16, xzr
-    mov     x17, xzr
-    mov     x18, xzr
+    ZERO_LOST
     eret
 
 // Saves what of the caller's state is in system registers, and x29 and x30, into the
@@ -310,11 +321,7 @@ vectors_syscall_frame:
     stp     xzr, xzr, [x17, #112]
     stp     xzr, xzr, [x17, #128]
     stp     xzr, x19, [x17, #144]
-    stp     x20, x21, [x17, #160]
-    stp     x22, x23, [x17, #176]
-    stp     x24, x25, [x17, #192]
-    stp     x26, x27, [x17, #208]
-    str     x28, [x17, #224]
+    SAVE_KEPT
     SYSCALL_SAVE_STATE
     mov     x29, xzr
     mov     x30, xzr
@@ -333,11 +340,7 @@ vectors_syscall_long:
     SYSCALL_SAVE_STATE
     // The rest of what the caller keeps, for a handler that copies the thread.
     str     x19, [x17, #152]
-    stp     x20, x21, [x17, #160]
-    stp     x22, x23, [x17, #176]
-    stp     x24, x25, [x17, #192]
-    stp     x26, x27, [x17, #208]
-    str     x28, [x17, #224]
+    SAVE_KEPT
     stp     xzr, xzr, [x17, #8]            // results x1-x3
     str     xzr, [x17, #24]
     mov     x29, xzr
@@ -355,21 +358,7 @@ vectors_syscall_long:
     ldr     x29, [x17, #232]
     ldp     x1, x2, [x17, #8]
     ldr     x3, [x17, #24]
-    mov     x4, xzr
-    mov     x5, xzr
-    mov     x6, xzr
-    mov     x7, xzr
-    mov     x8, xzr
-    mov     x9, xzr
-    mov     x10, xzr
-    mov     x11, xzr
-    mov     x12, xzr
-    mov     x13, xzr
-    mov     x14, xzr
-    mov     x15, xzr
-    mov     x16, xzr
-    mov     x17, xzr
-    mov     x18, xzr
+    ZERO_LOST
     eret
 
 vectors_syscall_blocked:

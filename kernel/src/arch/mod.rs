@@ -52,6 +52,7 @@ pub use back_end::timer::{arm_timer, counter, counter_hz, disarm_timer, init_tim
 pub use context::{Context, UserFrame, VectorState};
 pub use hooks::{
     Access, FaultCause, Hooks, LongHandler, PENDING_ATTENTION, PENDING_BLOCKED, PENDING_RESCHEDULE,
+    PENDING_YIELD,
     PanicFrame, ShortHandler, ShortResult, SyscallTable, UserFault, hooks, set_hooks,
     use_strict_calls,
 };

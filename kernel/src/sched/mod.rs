@@ -13,14 +13,20 @@
 //! lock, then a timer heap, then a run queue.
 #![forbid(unsafe_code)]
 
+mod budget;
 mod cpu;
+mod entity;
 mod idle;
+mod placement;
+mod run_queue;
 mod switch;
 mod thread;
 mod timer;
 mod upcall;
+mod urgency;
 mod wait;
 
+pub use budget::Budget;
 pub use cpu::{CpuTimes, cpu_times, cpus_running};
 pub use idle::{start_boot_cpu, start_this_cpu};
 pub use switch::{
@@ -30,4 +36,5 @@ pub use switch::{
 pub use thread::{Owner, Thread, ThreadError, ThreadStart, Used, spawn_kernel_thread};
 pub use timer::handle_timer;
 pub use upcall::Upcall;
+pub use urgency::Urgency;
 pub use wait::{WaitError, WaitTarget, Waiter, park, sleep_until};

@@ -9,10 +9,13 @@ use crate::cap::{Capability, HandleTable};
 use crate::mm::KernelStack;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::epoch;
-use crate::sync::{Link, Linked, Parked, Ref, RefSlot, Runs, SpinLock};
+use crate::sync::{HeapLink, HeapLinked, Link, Linked, Parked, Ref, RefSlot, Runs, SpinLock};
 use crate::time::{HeapSlot, Timed};
 
+use super::budget::Budget;
 use super::cpu;
+use super::entity::{Entity, Schedulable};
+use super::placement;
 use super::upcall::Upcalls;
 use super::wait::{WaitTarget, Waiter};
 
@@ -43,6 +46,14 @@ pub(super) mod state {
     pub const DEAD: u32 = 4;
 }
 
+/// Bits of what a thread has to look at before it goes back to its program.
+mod attention {
+    /// It was told to end.
+    pub const KILLED: u32 = 1 << 0;
+    /// It may not run on every CPU, and may have come straight from another thread.
+    pub const PINNED: u32 = 1 << 1;
+}
+
 /// What a thread has used of the CPUs, up to its last switch.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Used {
@@ -57,6 +68,10 @@ pub struct Used {
 pub struct Thread {
     pub(super) context: Context,
     link: Link<Thread>,
+    heap_link: HeapLink<Thread>,
+    pub(super) entity: Entity,
+    /// What its real-time turns are charged to.
+    budget: SpinLock<Option<Ref<Budget>>>,
     pub(super) timer_slot: HeapSlot,
     pub(super) timer_cpu: AtomicU32,
     id: u64,
@@ -81,7 +96,7 @@ pub struct Thread {
     /// A capability on its way with a call or an answer.
     parcel: SpinLock<Option<Capability>>,
     has_parcel: AtomicBool,
-    pub(super) killed: AtomicBool,
+    attention: AtomicU32,
     pub(super) strict: AtomicBool,
     pub(super) upcalls: Upcalls,
     owner: Option<Ref<dyn Owner>>,
@@ -135,11 +150,14 @@ impl Thread {
         Ref::new(Thread {
             context,
             link: Link::new(),
+            heap_link: HeapLink::new(),
+            entity: Entity::new(),
+            budget: SpinLock::new(None),
             timer_slot: HeapSlot::new(),
             timer_cpu: AtomicU32::new(0),
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             state: AtomicU32::new(state::PARKED),
-            home: AtomicU32::new(cpu::least_loaded()),
+            home: AtomicU32::new(cpu::cpu_number(placement::for_new_thread())),
             is_idle,
             permit: AtomicBool::new(false),
             expired: AtomicBool::new(false),
@@ -154,7 +172,7 @@ impl Thread {
             desk_list: SpinLock::new(None),
             parcel: SpinLock::new(None),
             has_parcel: AtomicBool::new(false),
-            killed: AtomicBool::new(false),
+            attention: AtomicU32::new(0),
             strict: AtomicBool::new(false),
             upcalls: Upcalls::default(),
             handles: owner.as_ref().map(|owner| owner.handles().clone()),
@@ -248,14 +266,16 @@ impl Thread {
         }
     }
 
-    /// Counts a turn that has ended. Only the CPU that the thread leaves writes.
-    pub(super) fn count_turn(&self, ticks: u64) {
-        let add = |counter: &AtomicU64, amount: u64| {
-            let sum = counter.load(Ordering::Relaxed).wrapping_add(amount);
-            counter.store(sum, Ordering::Relaxed);
-        };
-        add(&self.ticks, ticks);
-        add(&self.turns, 1);
+    /// Counts time on a CPU. Only the CPU that runs the thread writes.
+    pub(super) fn count_ticks(&self, ticks: u64) {
+        let sum = self.ticks.load(Ordering::Relaxed).wrapping_add(ticks);
+        self.ticks.store(sum, Ordering::Relaxed);
+    }
+
+    /// Counts a turn that begins; under the lock of the CPU's queue.
+    pub(super) fn count_turn(&self) {
+        let turns = self.turns.load(Ordering::Relaxed).wrapping_add(1);
+        self.turns.store(turns, Ordering::Relaxed);
     }
 
     /// Makes a CPU's queue the thread's home; under the lock of the one before.
@@ -265,13 +285,34 @@ impl Thread {
 
     /// Whether it has been told to end.
     pub fn is_killed(&self) -> bool {
-        self.killed.load(Ordering::Acquire)
+        self.attention.load(Ordering::Acquire) & attention::KILLED != 0
     }
 
     /// Whether there is something to do before it goes back to its program.
     #[inline]
     pub(super) fn needs_attention(&self) -> bool {
+        self.attention.load(Ordering::Acquire) != 0 || self.upcalls.is_break_due()
+    }
+
+    /// Whether nothing may be waited for before it has gone back to its program.
+    #[inline]
+    pub(super) fn may_not_wait(&self) -> bool {
         self.is_killed() || self.upcalls.is_break_due()
+    }
+
+    /// Says whether it is to look, before it goes back to its program, if it may run there.
+    pub(super) fn set_pinned(&self, pinned: bool) {
+        if pinned {
+            self.attention.fetch_or(attention::PINNED, Ordering::SeqCst);
+        } else {
+            self.attention
+                .fetch_and(!attention::PINNED, Ordering::SeqCst);
+        }
+    }
+
+    /// Changes what its real-time turns are charged to; returns what was before.
+    pub(super) fn set_budget(&self, budget: Option<Ref<Budget>>) -> Option<Ref<Budget>> {
+        core::mem::replace(&mut *self.budget.lock(), budget)
     }
 
     /// Whether its calls go the strict way.
@@ -304,7 +345,7 @@ impl Thread {
     /// Tells the thread to end: a frameless wait ends with `Cancelled`, and it leaves its
     /// program at the next chance.
     pub fn kill(&self) {
-        self.killed.store(true, Ordering::SeqCst);
+        self.attention.fetch_or(attention::KILLED, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         self.complete_any(Some(Error::Cancelled), [0; 3]);
         cpu::attract(self);
@@ -324,6 +365,28 @@ impl Drop for Thread {
 impl Linked for Thread {
     fn link(&self) -> &Link<Thread> {
         &self.link
+    }
+}
+
+impl HeapLinked for Thread {
+    fn heap_link(&self) -> &HeapLink<Thread> {
+        &self.heap_link
+    }
+}
+
+impl Schedulable for Thread {
+    #[inline]
+    fn entity(&self) -> &Entity {
+        &self.entity
+    }
+
+    fn budget(&self) -> Option<Ref<Budget>> {
+        self.budget.lock().clone()
+    }
+
+    #[inline]
+    fn is_on_cpu(&self) -> bool {
+        self.context.is_on_cpu()
     }
 }
 

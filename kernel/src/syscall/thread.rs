@@ -43,7 +43,7 @@ pub(super) fn thread_exit(cx: &Context, _args: Args) -> Outcome {
 }
 
 pub(super) fn thread_yield(_short: Short<'_>, _args: Args) -> Result<u64, Error> {
-    arch::raise_pending(arch::PENDING_RESCHEDULE);
+    arch::raise_pending(arch::PENDING_RESCHEDULE | arch::PENDING_YIELD);
     Ok(0)
 }
 

@@ -296,6 +296,14 @@ macro_rules! for_each_syscall {
             #[doc = "Makes the first thread of a process that has an upcall for breaks take it; what it waits for ends with Cancelled."]
             71 ProcessInterrupt process_interrupt (process: Handle, code: Value) -> ()
                 rights "process: SIGNAL" errors [BadState];
+
+            #[doc = "Sets class, priority and affinity of a thread, see Scheduling. The real-time class and a priority above 0 take a job that the thread is in or below; its real-time turns are charged to the budget of that job, see JobResource::RealTime."]
+            72 ThreadSetScheduling thread_set_scheduling (thread: Handle, args: In, job: Handle) -> ()
+                rights "thread: MANAGE; job, where one is needed: MANAGE"
+                errors [Fault, InvalidArgument, LimitReached];
+            #[doc = "Writes one Scheduling about a thread."]
+            73 ThreadScheduling thread_scheduling (thread: Handle, scheduling: Out) -> ()
+                rights "thread: INSPECT" errors [Fault];
         }
     };
 }

@@ -127,7 +127,11 @@ fn choose(thread: &Thread, home: usize, running: u32) -> usize {
     let idle = IDLE.load(Ordering::Acquire) & allowed;
     if idle != 0 {
         let at_home = idle & (1 << home) != 0;
-        let cpu = if at_home { home } else { idle.trailing_zeros() as usize };
+        let cpu = if at_home {
+            home
+        } else {
+            idle.trailing_zeros() as usize
+        };
         // No longer idle: the next thread that becomes ready looks for another.
         IDLE.fetch_and(!(1 << cpu), Ordering::AcqRel);
         return cpu;
@@ -244,15 +248,14 @@ pub(super) fn steal_for(me: usize) -> Option<Ref<Thread>> {
 }
 
 fn steal_from(others: u32, me: usize) -> Option<Ref<Thread>> {
-    round_from(me, others)
-        .find_map(|cpu| {
-            // Another CPU may hold its own queue and want this one: nobody waits here.
-            let mut queue = queue(cpu).try_lock()?;
-            let thread = queue.run.pop_for(me, Urgency::IDLE, true)?;
-            thread.set_home(me);
-            queue.show(cpu);
-            Some(thread)
-        })
+    round_from(me, others).find_map(|cpu| {
+        // Another CPU may hold its own queue and want this one: nobody waits here.
+        let mut queue = queue(cpu).try_lock()?;
+        let thread = queue.run.pop_for(me, Urgency::IDLE, true)?;
+        thread.set_home(me);
+        queue.show(cpu);
+        Some(thread)
+    })
 }
 
 /// At the end of a turn, with others waiting here: has a CPU with less to do take one of

@@ -1,6 +1,6 @@
 //! Giving the CPU from one thread to another.
 
-use crate::arch::{self, Access, PENDING_ATTENTION, PENDING_RESCHEDULE, PENDING_YIELD};
+use crate::arch::{self, Access, PENDING_ATTENTION, PENDING_RESCHEDULE, PENDING_YIELD, ThisCpu};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{Borrowed, Ref, epoch};
 
@@ -20,6 +20,12 @@ pub fn current() -> Borrowed<'static, Thread> {
     CURRENT
         .get()
         .expect("a thread runs on every CPU that schedules")
+}
+
+/// The running thread, if the scheduler runs on `cpu`, which is this one.
+#[inline(always)]
+pub fn current_on(cpu: ThisCpu) -> Option<Borrowed<'static, Thread>> {
+    CURRENT.get_on(cpu)
 }
 
 /// What becomes of the thread that gives the CPU away.
@@ -69,7 +75,9 @@ fn depart(previous: &Thread, how: Departure) -> Option<Borrowed<'static, Thread>
     queue.count(previous, now);
     queue.look_again = false;
     let Some(next) = queue.choose(me, previous, how, blocks) else {
-        queue.run.begin_turn((!previous.is_idle).then_some(previous), now);
+        queue
+            .run
+            .begin_turn((!previous.is_idle).then_some(previous), now);
         let alarm = queue.wants_alarm();
         queue.show(me);
         drop(queue);
@@ -128,7 +136,7 @@ fn settle_elsewhere(me: usize, previous: &Thread, how: Departure) {
 }
 
 /// What has to be right before a thread goes on.
-fn prepare(next: &Thread) {
+pub(super) fn prepare(next: &Thread) {
     next.apply_restart();
     prepare_seized(next);
 }
@@ -139,11 +147,15 @@ fn prepare_seized(next: &Thread) {
     if next.needs_attention() {
         arch::raise_pending(PENDING_ATTENTION);
     }
-    if let Some(owner) = next.owner() {
-        next.context.set_translation(owner.translation());
-    }
-    epoch::enter_domain(next.domain());
-    arch::use_strict_calls(next.is_strict());
+    let cpu = arch::this_cpu();
+    epoch::enter_domain(cpu, next.domain());
+    let Some(translation) = next.translation() else {
+        return fence(Ordering::SeqCst);
+    };
+    let claimed = translation.claim(cpu);
+    fence(Ordering::SeqCst);
+    next.context
+        .set_translation(translation.confirm_or_renew(claimed));
 }
 
 /// Switches to the next thread, keeping the frames; returns when this one runs again.
@@ -255,7 +267,6 @@ pub fn preempt_kernel() {
 pub fn handle_user_pending() {
     let bits = arch::take_pending();
     let thread = current();
-    arch::use_strict_calls(thread.is_strict());
     if let Some(code) = thread.take_break()
         && let Some(owner) = thread.owner()
     {
@@ -305,7 +316,6 @@ pub fn handle_ipi() {
     epoch::acknowledge();
     let me = arch::cpu_id();
     if let Some(thread) = CURRENT.get() {
-        arch::use_strict_calls(thread.is_strict());
         if thread.needs_attention() {
             arch::raise_pending(PENDING_ATTENTION);
         }

@@ -13,8 +13,9 @@ use viper::fs::File;
 use viper::process::Command;
 use viper::{Outcome, Program, Rc, env, fs, println, thread};
 
-const TEMPLATE: Template =
-    Template::parse("CODE/N,SLEEP/S,WHERE/S,WORDS/K,VARIABLE/K,CREATE/K,HERE/S,RESTRICT/K,MORE/M");
+const TEMPLATE: Template = Template::parse(
+    "CODE/N,SLEEP/S,WHERE/S,WORDS/K,VARIABLE/K,CREATE/K,HERE/S,RESTRICT/K,SHARE/K,MORE/M",
+);
 const CODE: Number = TEMPLATE.number("CODE");
 const SLEEP: Switch = TEMPLATE.switch("SLEEP");
 const WHERE: Switch = TEMPLATE.switch("WHERE");
@@ -23,6 +24,7 @@ const VARIABLE: Text = TEMPLATE.text("VARIABLE");
 const CREATE: Text = TEMPLATE.text("CREATE");
 const HERE: Switch = TEMPLATE.switch("HERE");
 const RESTRICT: Text = TEMPLATE.text("RESTRICT");
+const SHARE: Text = TEMPLATE.text("SHARE");
 const MORE: Many = TEMPLATE.many("MORE");
 
 /// The program `Child`.
@@ -42,6 +44,9 @@ fn main(args: &Args) -> Outcome {
     }
     if let Some(how) = args.get(RESTRICT) {
         return restricted(how);
+    }
+    if let Some(how) = args.get(SHARE) {
+        return crate::share::run(how);
     }
     if args.get(WHERE) {
         println!("{}", parts());

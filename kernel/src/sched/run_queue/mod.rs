@@ -92,11 +92,6 @@ impl<T: Schedulable> RunQueue<T> {
         self.turns = turns;
     }
 
-    /// Number of threads that are ready to run here.
-    pub(super) fn len(&self) -> usize {
-        self.real_time.len().saturating_add(self.fair.len())
-    }
-
     /// Whether nobody waits to run here.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {

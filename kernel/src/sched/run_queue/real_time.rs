@@ -21,10 +21,6 @@ impl<T: Linked> RealTimeQueue<T> {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.levels.iter().map(Queue::len).sum()
-    }
-
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.occupied == 0

@@ -18,6 +18,7 @@ pub mod programs;
 pub mod restrictions;
 pub mod revocation;
 pub mod rights;
+pub mod scheduling;
 pub mod system;
 pub mod threads;
 pub mod upcalls;
@@ -45,6 +46,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         rights::CASES,
         memory::CASES,
         threads::CASES,
+        scheduling::CASES,
         vectors::CASES,
         events::CASES,
         calls::CASES,

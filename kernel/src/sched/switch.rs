@@ -315,10 +315,8 @@ pub fn mend_fault(address: u64, access: Access) -> bool {
 pub fn handle_ipi() {
     epoch::acknowledge();
     let me = arch::cpu_id();
-    if let Some(thread) = CURRENT.get() {
-        if thread.needs_attention() {
-            arch::raise_pending(PENDING_ATTENTION);
-        }
+    if CURRENT.get().is_some_and(|thread| thread.needs_attention()) {
+        arch::raise_pending(PENDING_ATTENTION);
     }
     placement::take_share(me);
     let idle = IDLE.load(Ordering::Relaxed) & (1 << me) != 0;

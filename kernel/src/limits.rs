@@ -85,6 +85,10 @@ pub const FILE_COPY_BYTES: usize = 64 * 1024;
 pub const SYMLINKS_MAX: usize = 16;
 /// Time a thread keeps a CPU that others wait for, in ns.
 pub const SLICE_NS: u64 = 10_000_000;
+
+/// Longest time that a woken thread waits for the one that woke it to give it the CPU,
+/// before it goes through the queue, in ns.
+pub const HEIR_WAIT_NS: u64 = 500_000;
 /// What real-time threads may use of all CPUs together in each period of 10 ms, in µs.
 pub const REAL_TIME_BUDGET_US: u64 = 9_500;
 /// Shortest turn that a thread asks for, in ns.

@@ -6,7 +6,7 @@ use crate::{arch, drivers, process, sched, syscall};
 use super::panic;
 
 pub(super) static HOOKS: Hooks = Hooks {
-    irq: drivers::handle_irq,
+    irq,
     timer: sched::handle_timer,
     ipi,
     mend_fault: sched::mend_fault,
@@ -18,6 +18,11 @@ pub(super) static HOOKS: Hooks = Hooks {
     syscalls: &syscall::TABLE,
     strict_syscalls: &syscall::STRICT_TABLE,
 };
+
+fn irq(number: u32) {
+    drivers::handle_irq(number);
+    sched::end_interrupt();
+}
 
 fn ipi() {
     if panic::is_reporting() {

@@ -17,6 +17,7 @@ mod budget;
 mod cpu;
 mod entity;
 mod handover;
+mod heir;
 mod idle;
 mod parameters;
 mod placement;
@@ -31,6 +32,7 @@ mod wait;
 pub use budget::Budget;
 pub use cpu::{CpuTimes, cpu_times, cpus_running};
 pub use handover::{go_slowly, hand_over};
+pub use heir::end_interrupt;
 pub use idle::{start_boot_cpu, start_this_cpu};
 pub use parameters::Parameters;
 pub use switch::{

@@ -7,7 +7,7 @@
 use crate::arch::{self, PENDING_RESCHEDULE};
 use crate::limits::CPUS_MAX;
 use crate::sync::Ref;
-use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use super::cpu::{IDLE, queue, running_mask};
 use super::run_queue::{Arrival, RunQueue};
@@ -25,6 +25,8 @@ struct View {
     waiting: AtomicU32,
     /// Weight of the fair threads there.
     load: AtomicU64,
+    /// Whether nobody is ready.
+    empty: AtomicBool,
     /// CPU to take a fair thread from, and one; 0: none.
     take_from: AtomicU32,
 }
@@ -34,6 +36,7 @@ static VIEWS: [View; CPUS_MAX] = [const {
         running: AtomicU32::new(0),
         waiting: AtomicU32::new(0),
         load: AtomicU64::new(0),
+        empty: AtomicBool::new(true),
         take_from: AtomicU32::new(0),
     }
 }; CPUS_MAX];
@@ -64,6 +67,20 @@ pub(super) fn show(cpu: usize, queue: &RunQueue<Thread>) {
         .store(queue.turn_urgency().code(), Ordering::Relaxed);
     view.waiting.store(queue.top().code(), Ordering::Relaxed);
     view.load.store(queue.load(), Ordering::Relaxed);
+    view.empty.store(queue.is_empty(), Ordering::Relaxed);
+}
+
+/// Whether nobody is ready at this CPU. Interrupts are masked; somebody may come from
+/// another CPU at any time.
+#[inline]
+pub(super) fn is_queue_empty(me: usize) -> bool {
+    view(me).empty.load(Ordering::Relaxed)
+}
+
+/// Whether nobody is ready at this CPU, and its turn is as urgent as `urgency`.
+#[inline]
+pub(super) fn nobody_waits(me: usize, urgency: Urgency) -> bool {
+    is_queue_empty(me) && running_urgency(me) == urgency
 }
 
 /// Says whether there is something at a CPU for others to take at once.

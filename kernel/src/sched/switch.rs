@@ -1,10 +1,13 @@
 //! Giving the CPU from one thread to another.
 
-use crate::arch::{self, Access, PENDING_ATTENTION, PENDING_RESCHEDULE, PENDING_YIELD, ThisCpu};
+use crate::arch::{
+    self, Access, PENDING_ATTENTION, PENDING_BLOCKED, PENDING_RESCHEDULE, PENDING_YIELD, ThisCpu,
+};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{Borrowed, Ref, epoch};
 
 use super::cpu::{CURRENT, CpuQueue, IDLE, make_ready, place, queue};
+use super::heir;
 use super::placement;
 use super::run_queue::Arrival;
 use super::thread::{Thread, state};
@@ -66,6 +69,7 @@ pub(super) fn reap(me: usize) {
 /// Interrupts are masked. `previous` is where it belongs when this returns.
 fn depart(previous: &Thread, how: Departure) -> Option<Borrowed<'static, Thread>> {
     let me = arch::cpu_id();
+    heir::release(me);
     if placement::has_offers(me) {
         fetch_offers(me, how);
     }
@@ -194,7 +198,7 @@ pub fn switch_to(next: Ref<Thread>) -> ! {
         make_ready(&previous, state::WAITING);
     }
     let next = current();
-    prepare_seized(&next);
+    prepare(&next);
     arch::leave(&previous.context, &next.context)
 }
 
@@ -228,7 +232,13 @@ pub fn yield_frameless() -> ! {
 pub fn block_frameless() -> ! {
     arch::irq_disable();
     // The switch is what was asked for; what concerns a thread is raised when it goes on.
-    arch::take_pending();
+    let pending = arch::take_pending();
+    if pending & !PENDING_BLOCKED == 0
+        && let Some(heir) = heir::take(arch::cpu_id())
+    {
+        heir.state.store(state::RUNNING, Ordering::Relaxed);
+        switch_to(heir);
+    }
     leave(&current(), Departure::Waiting)
 }
 

@@ -9,6 +9,7 @@ use crate::sync::{Borrowed, Parked, Ref};
 use crate::time::now_ns;
 
 use super::cpu;
+use super::heir;
 use super::switch::{current, park_current};
 use super::thread::{Thread, state};
 use super::timer;
@@ -291,7 +292,7 @@ impl Thread {
                 WaitTarget::Static(list) => list.cancel(self),
             }
         }
-        cpu::make_ready(self, state::WAITING);
+        heir::wake(self);
         true
     }
 
@@ -342,7 +343,7 @@ impl Thread {
     pub fn end_slotted_with(&self, write: impl FnOnce(&UserFrame)) {
         self.frame().clear_lost();
         write(self.frame());
-        cpu::make_ready(self, state::WAITING);
+        heir::wake(self);
     }
 
     #[cold]

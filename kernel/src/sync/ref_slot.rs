@@ -28,6 +28,12 @@ impl<T> RefSlot<T> {
         drop(self.exchange(value.into_raw().as_ptr()));
     }
 
+    /// Whether nothing is in it just now.
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.place.load(Ordering::Relaxed).is_null()
+    }
+
     /// Takes the reference out.
     #[inline]
     pub fn take(&self) -> Option<Ref<T>> {

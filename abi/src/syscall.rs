@@ -296,6 +296,15 @@ macro_rules! for_each_syscall {
             #[doc = "Makes the first thread of a process that has an upcall for breaks take it; what it waits for ends with Cancelled."]
             71 ProcessInterrupt process_interrupt (process: Handle, code: Value) -> ()
                 rights "process: SIGNAL" errors [BadState];
+
+            #[doc = "Makes a Timer that is not set."]
+            72 TimerCreate timer_create () -> (timer) rights "" errors [NoMemory, LimitReached];
+            #[doc = "Sets a Timer to a point in time and, unless `period_ns` is 0, to every such time after it; the largest deadline with period 0 unsets it. What it was set to, and points that nobody has read, are forgotten. Returns the earliest of those points, the largest number for none. READABLE is raised from a point on until it is read."]
+            73 TimerSet timer_set (timer: Handle, deadline: Deadline, period_ns: Value) -> (previous)
+                rights "timer: WRITE" errors [InvalidArgument, NoMemory];
+            #[doc = "Returns how many of a Timer's points in time have come since the last read, and clears READABLE."]
+            74 TimerRead timer_read (timer: Handle) -> (count)
+                rights "timer: READ" errors [WouldBlock, NoMemory];
         }
     };
 }

@@ -96,3 +96,5 @@ pub const BLOCK_POLL_NS: u64 = 1_000_000;
 /// Looks after which a disk request counts as lost. The number counts, not the time: under
 /// instruction counting time jumps while the machine waits for its host.
 pub const BLOCK_POLLS_MAX: u32 = 10_000;
+/// Most alarms of objects that ring in one interrupt.
+pub const ALARMS_AT_ONCE_MAX: usize = 64;

@@ -1,4 +1,4 @@
-//! Communication between processes: channels, events, ports, futexes.
+//! Communication between processes: channels, events, ports, timers, futexes.
 //!
 //! Every wait here is frameless: the waker writes the results into the waiting thread's
 //! frame. What a call cannot finish at once it either refuses with `WouldBlock`, so that
@@ -11,9 +11,11 @@ mod desk;
 mod event;
 mod futex;
 mod port;
+mod timer;
 
 pub use call::Served;
 pub use channel::{ChannelEnd, Message, ReadError, SendError};
 pub use event::Event;
 pub use futex::{FutexOutcome, futex_wait, futex_wake};
 pub use port::{Port, PortError};
+pub use timer::Timer;

@@ -31,6 +31,7 @@ mod system;
 mod terminal;
 mod thread;
 mod time;
+mod timer;
 mod upcall;
 
 use crate::arch::{self, LongHandler, PENDING_BLOCKED, ShortHandler, ShortResult, SyscallTable};
@@ -65,6 +66,7 @@ use system::{entropy_read, log_read, log_write, power_control, system_info};
 use terminal::{terminal_control, terminal_info};
 use thread::{thread_create, thread_exit, thread_sleep, thread_yield};
 use time::{clock_read, clock_set, time_now};
+use timer::{timer_create, timer_read, timer_set};
 use upcall::{process_interrupt, upcall_return, upcall_set};
 
 pub use job::JOB_RIGHTS;
@@ -163,6 +165,12 @@ macro_rules! short_or_long {
     };
     ($number:literal clock_read) => {
         short!($number clock_read);
+    };
+    ($number:literal timer_set) => {
+        short!($number timer_set);
+    };
+    ($number:literal timer_read) => {
+        short!($number timer_read);
     };
     ($number:literal channel_call) => {
         frame!($number channel_call);

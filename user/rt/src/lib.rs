@@ -39,6 +39,7 @@ pub mod system;
 pub mod terminal;
 pub mod thread;
 pub mod time;
+pub mod timer;
 pub mod upcall;
 
 pub use abi;

@@ -20,6 +20,7 @@ pub mod revocation;
 pub mod rights;
 pub mod system;
 pub mod threads;
+pub mod timers;
 pub mod upcalls;
 pub mod vectors;
 
@@ -47,6 +48,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         threads::CASES,
         vectors::CASES,
         events::CASES,
+        timers::CASES,
         calls::CASES,
         channels::CASES,
         processes::CASES,

@@ -72,7 +72,7 @@ fn rights() -> Verdict {
     needs(timer.get(), Rights::WRITE, |timer| {
         rt::timer::set(timer, 1, 0)
     })?;
-    needs(timer.get(), Rights::READ, |timer| rt::timer::read(timer))?;
+    needs(timer.get(), Rights::READ, rt::timer::read)?;
     need!(rt::timer::set(timer.get(), 1, 0));
     needs(timer.get(), Rights::WAIT, |timer| {
         rt::handle::wait(timer, Signals::READABLE, NOW)

@@ -154,12 +154,12 @@ macro_rules! for_each_syscall {
             29 FutexWake futex_wake (word: In, limit: Value) -> (woken)
                 rights "" errors [Fault, InvalidArgument];
 
-            #[doc = "Reads from a File at its position, a Terminal or any other stream; 0 bytes is the end."]
-            30 StreamRead stream_read (stream: Handle, buffer: Out, length: Length) -> (length)
-                rights "stream: READ" errors [Fault, WouldBlock, Io, Corrupt, NoMemory];
-            #[doc = "Writes to a File at its position, a Terminal or any other stream; may write less than asked."]
-            31 StreamWrite stream_write (stream: Handle, buffer: In, length: Length) -> (length)
-                rights "stream: WRITE" errors [Fault, WouldBlock, NoSpace, ReadOnly, TooLarge, Io, NoMemory];
+            #[doc = "Reads from a File at its position, a Terminal, a Pipe or any other stream; 0 bytes is the end. Where nothing is there yet it waits until the deadline; with the deadline 0 it does not wait."]
+            30 StreamRead stream_read (stream: Handle, buffer: Out, length: Length, deadline: Deadline) -> (length)
+                rights "stream: READ" errors [Fault, WouldBlock, TimedOut, Io, Corrupt, NoMemory];
+            #[doc = "Writes to a File at its position, a Terminal, a Pipe or any other stream; may write less than asked. Where there is no room it waits until the deadline; with the deadline 0 it does not wait."]
+            31 StreamWrite stream_write (stream: Handle, buffer: In, length: Length, deadline: Deadline) -> (length)
+                rights "stream: WRITE" errors [Fault, WouldBlock, TimedOut, PeerClosed, NoSpace, ReadOnly, TooLarge, Io, NoMemory];
 
             #[doc = "Opens or makes a file or directory below a directory; the path never leaves it. Returns the handle and its NodeKind code."]
             32 DirectoryOpen directory_open (directory: Handle, path: In, length: Length, flags: Flags) -> (node, kind)
@@ -305,6 +305,10 @@ macro_rules! for_each_syscall {
             #[doc = "Returns how many of a Timer's points in time have come since the last read, and clears READABLE."]
             74 TimerRead timer_read (timer: Handle) -> (count)
                 rights "timer: READ" errors [WouldBlock, NoMemory];
+
+            #[doc = "Makes a Pipe for so many bytes, rounded up to a power of two, or with 0 for 16 KiB; returns the end to read from and the end to write to."]
+            75 PipeCreate pipe_create (bytes: Value) -> (reader, writer)
+                rights "" errors [InvalidArgument, NoMemory, LimitReached];
         }
     };
 }

@@ -23,6 +23,7 @@ mod futex;
 mod handle;
 mod job;
 mod memory;
+mod pipe;
 mod port;
 mod process;
 mod stream;
@@ -56,6 +57,7 @@ use memory::{
     memory_advise, memory_clone, memory_create, memory_map, memory_protect, memory_resize,
     memory_unmap,
 };
+use pipe::pipe_create;
 use port::{port_add, port_create, port_remove, port_wait};
 use process::{
     process_clone, process_exec, process_exit, process_info, process_kill, process_spawn,

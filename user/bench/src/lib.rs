@@ -15,6 +15,7 @@ mod clock;
 mod files;
 mod ipc;
 mod memory;
+mod pipes;
 mod process;
 mod sleep;
 mod tiny_program;
@@ -123,6 +124,16 @@ const BENCHMARKS: &[Benchmark] = &[
         name: "channel_rt_64B",
         group: "ipc",
         run: ipc::channel_round_trip,
+    },
+    Benchmark {
+        name: "pipe_rt_1B",
+        group: "ipc",
+        run: pipes::round_trip::<1>,
+    },
+    Benchmark {
+        name: "pipe_rt_4K",
+        group: "ipc",
+        run: pipes::round_trip::<4096>,
     },
     Benchmark {
         name: "futex_rt_thread",

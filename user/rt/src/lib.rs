@@ -27,6 +27,7 @@ pub mod job;
 pub mod lock;
 pub mod memory;
 mod panic;
+pub mod pipe;
 pub mod port;
 pub mod probe;
 pub mod process;

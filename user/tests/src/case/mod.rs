@@ -12,6 +12,7 @@ pub mod files;
 pub mod heartbeat;
 pub mod jobs;
 pub mod memory;
+pub mod pipes;
 pub mod pointers;
 pub mod processes;
 pub mod programs;
@@ -49,6 +50,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         vectors::CASES,
         events::CASES,
         timers::CASES,
+        pipes::CASES,
         calls::CASES,
         channels::CASES,
         processes::CASES,

@@ -15,6 +15,7 @@
 
 mod alarm;
 mod cpu;
+mod handover;
 mod idle;
 mod switch;
 mod thread;
@@ -24,6 +25,7 @@ mod wait;
 
 pub use alarm::{Alarm, AlarmPlace, cancel_alarm, reserve_alarm, set_alarm};
 pub use cpu::{CpuTimes, cpu_times, cpus_running};
+pub use handover::hand_over;
 pub use idle::{start_boot_cpu, start_this_cpu};
 pub use switch::{
     block_frameless, current, enqueue, exit_current, handle_ipi, handle_user_pending, mend_fault,

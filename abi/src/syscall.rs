@@ -136,14 +136,14 @@ macro_rules! for_each_syscall {
 
             #[doc = "Makes an empty Port."]
             24 PortCreate port_create () -> (port) rights "" errors [NoMemory, LimitReached];
-            #[doc = "Adds an object to a Port, or changes for which signals it is watched; `key` comes back with each event."]
-            25 PortAdd port_add (port: Handle, object: Handle, signals: Flags, key: Value) -> ()
+            #[doc = "Adds an object to a Port, or changes for which signals the member with this key is watched, and how, see PortMode; `key` comes back with each event."]
+            25 PortAdd port_add (port: Handle, object: Handle, signals: Flags, key: Value, mode: Flags) -> ()
                 rights "port: WRITE; object: WAIT"
                 errors [InvalidArgument, NotSupported, NoMemory, LimitReached];
             #[doc = "Takes the member with this key out of a Port."]
             26 PortRemove port_remove (port: Handle, key: Value) -> ()
                 rights "port: WRITE" errors [NotFound];
-            #[doc = "Waits until any member has a signal it is watched for; writes PortEvents, returns how many."]
+            #[doc = "Waits until any member has a signal that it is watched for; writes PortEvents, returns how many."]
             27 PortWait port_wait (port: Handle, events: Out, count: Count, deadline: Deadline) -> (count)
                 rights "port: READ" errors [Fault, InvalidArgument, TimedOut];
 

@@ -9,13 +9,12 @@ use crate::fs::vfs::File;
 use crate::ipc::{PipeEnd, Stop};
 use crate::limits::PIPE_BYTES_MIN;
 use crate::mm::{UserReader, UserWriter, copy_present_in, copy_present_out};
-use crate::sched::WaitTarget;
-use crate::sync::Ref;
-use crate::sync::epoch::Masked;
+use crate::sched::{Thread, WaitTarget};
+use crate::sync::{Borrowed, Ref};
 use crate::time::now_ns;
 
 use super::Args;
-use super::context::{Context, Outcome};
+use super::context::{Context, Outcome, Short};
 
 /// Bytes moved between a terminal and a program at a time.
 const CHUNK: usize = 1024;
@@ -59,10 +58,12 @@ enum Moved {
     Waits(Ref<dyn KernelObject>, Signals),
 }
 
-pub(super) fn stream_read(cx: &Context, args: Args) -> Outcome {
-    let [handle, buffer, length, ..] = args;
-    if let Some(outcome) = at_once(
-        cx,
+/// The short way of [`stream_read`].
+#[inline(always)]
+pub(super) fn stream_read_at_once(short: Short<'_>, args: Args) -> Option<Result<u64, Error>> {
+    let [_, buffer, ..] = args;
+    at_once(
+        short,
         args,
         Rights::READ,
         Syscall::StreamRead,
@@ -71,9 +72,28 @@ pub(super) fn stream_read(cx: &Context, args: Args) -> Outcome {
                 copy_present_out(buffer.saturating_add(done as u64), bytes)
             })
         },
-    ) {
-        return outcome;
-    }
+    )
+}
+
+/// The short way of [`stream_write`].
+#[inline(always)]
+pub(super) fn stream_write_at_once(short: Short<'_>, args: Args) -> Option<Result<u64, Error>> {
+    let [_, buffer, ..] = args;
+    at_once(
+        short,
+        args,
+        Rights::WRITE,
+        Syscall::StreamWrite,
+        |end, wanted| {
+            end.write(wanted, true, |done, space| {
+                copy_present_in(buffer.saturating_add(done as u64), space)
+            })
+        },
+    )
+}
+
+pub(super) fn stream_read(cx: &Context, args: Args) -> Outcome {
+    let [handle, buffer, length, ..] = args;
     let read = || {
         let stream = Stream::of(cx, handle, Rights::READ)?;
         let out = cx.writer(buffer, length)?;
@@ -93,19 +113,6 @@ pub(super) fn stream_read(cx: &Context, args: Args) -> Outcome {
 
 pub(super) fn stream_write(cx: &Context, args: Args) -> Outcome {
     let [handle, buffer, length, ..] = args;
-    if let Some(outcome) = at_once(
-        cx,
-        args,
-        Rights::WRITE,
-        Syscall::StreamWrite,
-        |end, wanted| {
-            end.write(wanted, true, |done, space| {
-                copy_present_in(buffer.saturating_add(done as u64), space)
-            })
-        },
-    ) {
-        return outcome;
-    }
     let write = || {
         let stream = Stream::of(cx, handle, Rights::WRITE)?;
         let data = cx.reader(buffer, length)?;
@@ -123,44 +130,36 @@ pub(super) fn stream_write(cx: &Context, args: Args) -> Outcome {
     Outcome::from(write())
 }
 
-/// Moves a few bytes through a pipe without locking the handle table or counting, or begins
-/// to wait. `None`: it is something else, or not so simple.
+/// Moves a few bytes through a pipe, or begins to wait. `None`: it is something else, or
+/// not so simple.
 #[inline(always)]
 fn at_once(
-    cx: &Context,
+    short: Short<'_>,
     args: Args,
     right: Rights,
     call: Syscall,
     work: impl FnOnce(&PipeEnd, usize) -> Result<usize, Stop>,
-) -> Option<Outcome> {
+) -> Option<Result<u64, Error>> {
     let [handle, _, length, deadline, ..] = args;
     let wanted = usize::try_from(length).ok()?;
     if wanted == 0 || wanted > PIPE_BYTES_MIN {
         return None;
     }
-    arch::irq_disable();
-    let outcome = Masked::with(|masked| {
-        let table = cx.process.handles();
-        let end = table
-            .borrow::<PipeEnd>(masked, Handle(handle), right)
-            .ok()?;
-        match work(&end, wanted) {
-            Ok(count) => Some(Outcome::value(count as u64)),
-            Err(Stop::NotReady) if deadline == NEVER => {
-                let object = end.to_ref().widen(|end| end as *mut dyn KernelObject);
-                match wait_again(cx, object, signals_for(right), call, args) {
-                    Ok(Begun::Waits) => Some(Outcome::Blocked),
-                    Ok(Begun::Ready) => None,
-                    Err(error) => Some(error.into()),
-                }
+    let thread = short.thread();
+    let end = short.borrow::<PipeEnd>(thread.handles().ok()?, handle, right);
+    let end = end.ok()?;
+    match work(&end, wanted) {
+        Ok(count) => Some(Ok(count as u64)),
+        Err(Stop::NotReady) if deadline == NEVER => {
+            let object = end.to_ref().widen(|end| end as *mut dyn KernelObject);
+            match wait_again(&thread, object, signals_for(right), call, args) {
+                Ok(Begun::Waits) => Some(short.blocked()),
+                Ok(Begun::Ready) => None,
+                Err(error) => Some(Err(error)),
             }
-            Err(_) => None,
         }
-    });
-    if outcome != Some(Outcome::Blocked) {
-        arch::irq_enable();
+        Err(_) => None,
     }
-    outcome
 }
 
 /// What is waited for before reading or writing.
@@ -183,7 +182,7 @@ enum Begun {
 /// Makes the thread wait for signals of an object, and then make its call again.
 /// Interrupts are masked.
 fn wait_again(
-    cx: &Context,
+    thread: &Borrowed<'_, Thread>,
     object: Ref<dyn KernelObject>,
     signals: Signals,
     call: Syscall,
@@ -191,17 +190,14 @@ fn wait_again(
 ) -> Result<Begun, Error> {
     let [_, _, _, deadline, ..] = args;
     let target = WaitTarget::Object(object.clone());
-    let key = cx.thread.open_wait(target, deadline)?;
-    cx.thread.restart_call(call as u64, args);
-    let observer: Ref<dyn Observer> = cx
-        .thread
-        .to_ref()
-        .widen(|thread| thread as *mut dyn Observer);
+    let key = thread.open_wait(target, deadline)?;
+    thread.restart_call(call as u64, args);
+    let observer: Ref<dyn Observer> = thread.to_ref().widen(|thread| thread as *mut dyn Observer);
     let seen = object
         .base()
         .signals()
         .observe(signals, key, observer, false);
-    if seen.is_ok_and(|raised| raised.is_empty()) || !cx.thread.close_wait() {
+    if seen.is_ok_and(|raised| raised.is_empty()) || !thread.close_wait() {
         return Ok(Begun::Waits);
     }
     seen.map_err(|_| Error::NoMemory)?;
@@ -223,7 +219,7 @@ fn finish(cx: &Context, moved: Moved, call: Syscall, args: Args) -> Result<Optio
         return Err(Error::TimedOut);
     }
     arch::irq_disable();
-    let begun = wait_again(cx, object, signals, call, args);
+    let begun = wait_again(cx.thread, object, signals, call, args);
     match begun? {
         Begun::Waits => Ok(Some(Outcome::Blocked)),
         Begun::Ready => {

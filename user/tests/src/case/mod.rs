@@ -14,6 +14,7 @@ pub mod jobs;
 pub mod memory;
 pub mod pipes;
 pub mod pointers;
+pub mod ports;
 pub mod processes;
 pub mod programs;
 pub mod restrictions;
@@ -24,6 +25,7 @@ pub mod threads;
 pub mod timers;
 pub mod upcalls;
 pub mod vectors;
+pub mod waits;
 
 use alloc::string::String;
 
@@ -51,6 +53,8 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         events::CASES,
         timers::CASES,
         pipes::CASES,
+        ports::CASES,
+        waits::CASES,
         calls::CASES,
         channels::CASES,
         processes::CASES,

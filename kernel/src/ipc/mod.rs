@@ -17,7 +17,7 @@ mod timer;
 
 pub use call::Served;
 pub use channel::{ChannelEnd, Message, ReadError, SendError};
-pub use desk::AtOnce;
+pub use desk::refuse;
 pub use event::Event;
 pub use futex::{FutexOutcome, futex_wait, futex_wake};
 pub use pipe::{PipeEnd, Stop};

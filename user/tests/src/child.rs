@@ -50,6 +50,7 @@ fn main(args: &Args) -> Outcome {
     }
     if let Some(how) = args.get(SHARE) {
         return crate::share::run(how);
+    }
     if args.get(COPY) {
         return copy();
     }

@@ -13,6 +13,7 @@
 //! lock, then a timer heap, then a run queue.
 #![forbid(unsafe_code)]
 
+mod alarm;
 mod budget;
 mod cpu;
 mod entity;
@@ -29,6 +30,7 @@ mod upcall;
 mod urgency;
 mod wait;
 
+pub use alarm::{Alarm, AlarmPlace, cancel_alarm, reserve_alarm, set_alarm};
 pub use budget::Budget;
 pub use cpu::{CpuTimes, cpu_times, cpus_running};
 pub use handover::{go_slowly, hand_over};

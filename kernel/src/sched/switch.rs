@@ -325,7 +325,9 @@ pub fn mend_fault(address: u64, access: Access) -> bool {
 pub fn handle_ipi() {
     epoch::acknowledge();
     let me = arch::cpu_id();
-    if CURRENT.get().is_some_and(|thread| thread.needs_attention()) {
+    if let Some(thread) = CURRENT.get()
+        && thread.needs_attention()
+    {
         arch::raise_pending(PENDING_ATTENTION);
     }
     placement::take_share(me);

@@ -8,6 +8,7 @@ use crate::sync::atomic::Ordering;
 use crate::sync::{AllocError, Parked, Ref, SpinLock};
 use crate::time::{DeadlineHeap, now_ns, ticks_at};
 
+use super::alarm;
 use super::cpu::{cpu_number, queue};
 use super::heir;
 use super::thread::Thread;
@@ -25,7 +26,11 @@ pub(super) fn program() {
     let irq = arch::irq_save();
     let me = arch::cpu_id();
     let deadline = heap(me).lock_masked().next_deadline();
-    let deadline = deadline.into_iter().chain(heir::bound(me)).min();
+    let deadline = deadline
+        .into_iter()
+        .chain(alarm::next_deadline(me))
+        .chain(heir::bound(me))
+        .min();
     let mut queue = queue(me).lock_masked();
     let look = queue.run.next_look();
     let due = core::mem::take(&mut queue.look_again) || look <= arch::counter();
@@ -87,6 +92,10 @@ pub fn handle_timer() {
             thread.unpark();
         }
     }
+<<<<<<< HEAD
+=======
+    alarm::ring_due(me);
     heir::release_in_time(me);
+>>>>>>> main
     program();
 }

@@ -10,11 +10,12 @@ use abi::{Syscall, SyscallInfo};
 use rt::memory::Mapping;
 use viper::args::{Args, Many, Number, Switch, Template, Text};
 use viper::fs::File;
+use viper::io::{self, Read, Write};
 use viper::process::Command;
 use viper::{Outcome, Program, Rc, env, fs, println, thread};
 
 const TEMPLATE: Template = Template::parse(
-    "CODE/N,SLEEP/S,WHERE/S,WORDS/K,VARIABLE/K,CREATE/K,HERE/S,RESTRICT/K,SHARE/K,MORE/M",
+    "CODE/N,SLEEP/S,WHERE/S,WORDS/K,VARIABLE/K,CREATE/K,HERE/S,RESTRICT/K,SHARE/K,COPY/S,PIPES/K/N,MORE/M",
 );
 const CODE: Number = TEMPLATE.number("CODE");
 const SLEEP: Switch = TEMPLATE.switch("SLEEP");
@@ -25,6 +26,8 @@ const CREATE: Text = TEMPLATE.text("CREATE");
 const HERE: Switch = TEMPLATE.switch("HERE");
 const RESTRICT: Text = TEMPLATE.text("RESTRICT");
 const SHARE: Text = TEMPLATE.text("SHARE");
+const COPY: Switch = TEMPLATE.switch("COPY");
+const PIPES: Number = TEMPLATE.number("PIPES");
 const MORE: Many = TEMPLATE.many("MORE");
 
 /// The program `Child`.
@@ -48,6 +51,12 @@ fn main(args: &Args) -> Outcome {
     if let Some(how) = args.get(SHARE) {
         return crate::share::run(how);
     }
+    if args.get(COPY) {
+        return copy();
+    }
+    if let Some(count) = args.get(PIPES) {
+        return Ok(Rc::new(pipes(count)));
+    }
     if args.get(WHERE) {
         println!("{}", parts());
     }
@@ -66,6 +75,28 @@ fn main(args: &Args) -> Outcome {
     }
     let code = args.get(CODE).unwrap_or(0);
     Ok(Rc::new(u8::try_from(code).unwrap_or(255)))
+}
+
+/// Copies its input to its output.
+fn copy() -> Outcome {
+    let mut buffer = [0; 256];
+    loop {
+        let count = io::stdin().read(&mut buffer)?;
+        if count == 0 {
+            return Ok(Rc::OK);
+        }
+        io::stdout().write_all(buffer.get(..count).unwrap_or(&[]))?;
+    }
+}
+
+/// Makes pipes of the usual size until it cannot; how many, at most `count`.
+fn pipes(count: i64) -> u8 {
+    let mut all = alloc::vec::Vec::new();
+    while i64::try_from(all.len()).is_ok_and(|made| made < count) {
+        let Ok(pipe) = rt::pipe::create(0) else { break };
+        all.push(pipe);
+    }
+    u8::try_from(all.len()).unwrap_or(u8::MAX)
 }
 
 /// Return code where an Event could be made.

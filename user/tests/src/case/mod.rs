@@ -12,7 +12,9 @@ pub mod files;
 pub mod heartbeat;
 pub mod jobs;
 pub mod memory;
+pub mod pipes;
 pub mod pointers;
+pub mod ports;
 pub mod processes;
 pub mod programs;
 pub mod restrictions;
@@ -21,8 +23,10 @@ pub mod rights;
 pub mod scheduling;
 pub mod system;
 pub mod threads;
+pub mod timers;
 pub mod upcalls;
 pub mod vectors;
+pub mod waits;
 
 use alloc::string::String;
 
@@ -49,6 +53,10 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         scheduling::CASES,
         vectors::CASES,
         events::CASES,
+        timers::CASES,
+        pipes::CASES,
+        ports::CASES,
+        waits::CASES,
         calls::CASES,
         channels::CASES,
         processes::CASES,

@@ -92,10 +92,7 @@ pub fn handle_timer() {
             thread.unpark();
         }
     }
-<<<<<<< HEAD
-=======
     alarm::ring_due(me);
     heir::release_in_time(me);
->>>>>>> main
     program();
 }

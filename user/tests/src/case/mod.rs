@@ -5,6 +5,7 @@ pub mod bombs;
 pub mod calls;
 pub mod channels;
 pub mod clones;
+pub mod descriptors;
 pub mod directories;
 pub mod events;
 pub mod faults;
@@ -20,6 +21,7 @@ pub mod programs;
 pub mod restrictions;
 pub mod revocation;
 pub mod rights;
+pub mod shell;
 pub mod system;
 pub mod threads;
 pub mod timers;
@@ -54,6 +56,8 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         timers::CASES,
         pipes::CASES,
         ports::CASES,
+        descriptors::CASES,
+        shell::CASES,
         waits::CASES,
         calls::CASES,
         channels::CASES,

@@ -151,9 +151,9 @@ fn assigns() -> Verdict {
     check_eq!(text.trim_end(), "as2");
     let text = run("Assign X: ONE TWO; Assign X: ONE REMOVE; Type X:who")?.0;
     check_eq!(text.trim_end(), "as2");
-    // Deferred: the first use binds. A path: each use looks.
+    // Deferred: the first use binds, in the shell here. A path: each use looks.
     let lazy = "Assign L: ONE; Assign X: L: DEFER; Assign Y: L: PATH; Type X:who; Type Y:who; \
-                Assign L: TWO; Type X:who; Type Y:who";
+                Assign Q: X:; Assign L: TWO; Type X:who; Type Y:who";
     check_eq!(run(lazy)?.0.replace('\n', ""), "as1as1as1as2".to_string());
     // It need not exist before.
     let text = run("Assign X: LATER: DEFER; Type X:who; Assign LATER: TWO; Type X:who")?.0;

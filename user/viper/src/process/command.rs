@@ -240,6 +240,7 @@ impl Command {
         let mut package = Package::default();
         self.put_words(&mut package)?;
         put_namespace(&mut package, &namespace)?;
+        package.namespace = namespace;
         self.put_streams(&mut package)?;
         self.put_grants(&mut package)?;
         Ok(package)
@@ -337,6 +338,8 @@ struct Package {
     /// Handles that leave this process when the new one starts, and are closed if it
     /// does not.
     moved: Vec<OwnedHandle>,
+    /// Keeps the directories open until then.
+    namespace: Namespace,
 }
 
 impl Package {

@@ -21,6 +21,7 @@ pub mod programs;
 pub mod restrictions;
 pub mod revocation;
 pub mod rights;
+pub mod scheduling;
 pub mod shell;
 pub mod system;
 pub mod threads;
@@ -51,6 +52,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         rights::CASES,
         memory::CASES,
         threads::CASES,
+        scheduling::CASES,
         vectors::CASES,
         events::CASES,
         timers::CASES,

@@ -2,19 +2,23 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use abi::memory::MapFlags;
 use abi::process::RestrictFlags;
-use abi::{Syscall, SyscallInfo};
+use abi::startup::Tag;
+use abi::{Signals, Syscall, SyscallInfo};
+use rt::call::{Message, Received};
 use rt::memory::Mapping;
 use viper::args::{Args, Many, Number, Switch, Template, Text};
 use viper::fs::File;
 use viper::process::Command;
 use viper::{Outcome, Program, Rc, env, fs, println, thread};
 
-const TEMPLATE: Template =
-    Template::parse("CODE/N,SLEEP/S,WHERE/S,WORDS/K,VARIABLE/K,CREATE/K,HERE/S,RESTRICT/K,MORE/M");
+const TEMPLATE: Template = Template::parse(
+    "CODE/N,SLEEP/S,WHERE/S,WORDS/K,VARIABLE/K,CREATE/K,HERE/S,RESTRICT/K,FULL/S,HAS/K,MORE/M",
+);
 const CODE: Number = TEMPLATE.number("CODE");
 const SLEEP: Switch = TEMPLATE.switch("SLEEP");
 const WHERE: Switch = TEMPLATE.switch("WHERE");
@@ -23,6 +27,8 @@ const VARIABLE: Text = TEMPLATE.text("VARIABLE");
 const CREATE: Text = TEMPLATE.text("CREATE");
 const HERE: Switch = TEMPLATE.switch("HERE");
 const RESTRICT: Text = TEMPLATE.text("RESTRICT");
+const FULL: Switch = TEMPLATE.switch("FULL");
+const HAS: Text = TEMPLATE.text("HAS");
 const MORE: Many = TEMPLATE.many("MORE");
 
 /// The program `Child`.
@@ -42,6 +48,12 @@ fn main(args: &Args) -> Outcome {
     }
     if let Some(how) = args.get(RESTRICT) {
         return restricted(how);
+    }
+    if args.get(FULL) {
+        return full();
+    }
+    if let Some(number) = args.get(HAS) {
+        return Ok(has(number.parse().unwrap_or(0)));
     }
     if args.get(WHERE) {
         println!("{}", parts());
@@ -99,7 +111,7 @@ fn restricted(how: &str) -> Outcome {
         // Short calls and others take different ways to the handle.
         let bad = abi::Handle(0x1234_5678);
         let error = match how {
-            "handle-late" => rt::handle::wait(bad, abi::Signals::READABLE, abi::NOW).err(),
+            "handle-late" => rt::handle::wait(bad, Signals::READABLE, abi::NOW).err(),
             _ => rt::handle::close(bad).err(),
         };
         let expected = error == Some(abi::Error::BadHandle);
@@ -114,6 +126,42 @@ fn restricted(how: &str) -> Outcome {
         Err(abi::Error::BadSyscall) => NO_CALL,
         Err(_) => 0,
     }))
+}
+
+/// Whether a number is a handle of this process.
+fn has(number: u64) -> Rc {
+    match rt::handle::info(abi::Handle(number)) {
+        Err(abi::Error::BadHandle) => Rc::new(BAD_HANDLE),
+        _ => Rc::OK,
+    }
+}
+
+/// Takes handles until there are no more, and then answers calls through the channel it was
+/// given: each with its first word and one more.
+fn full() -> Outcome {
+    let channel = rt::startup::handle(Tag::User).ok_or(abi::Error::NotFound)?;
+    let port = rt::port::create()?;
+    rt::port::add(port.get(), channel, Signals::READABLE, 1)?;
+    let mut kept = Vec::new();
+    while let Ok(event) = rt::event::create() {
+        kept.push(event);
+    }
+    rt::channel::write(channel, b"ready", &[])?;
+    let mut answer = None;
+    loop {
+        answer = match rt::call::reply_wait(port.get(), answer, abi::NEVER) {
+            Ok(Received::Call { token, message, .. }) => {
+                let [first, ..] = message.words;
+                let words = [first.wrapping_add(1), 0, 0, 0, 0, 0];
+                Some((token, Message::words(words)))
+            }
+            Ok(Received::Event { signals, .. }) if signals.contains(Signals::PEER_CLOSED) => {
+                return Ok(Rc::OK);
+            }
+            // A call that could not be taken, or whose caller has gone.
+            Ok(Received::Event { .. }) | Err(_) => None,
+        };
+    }
 }
 
 /// Addresses of a function, of fresh memory and of the stack.

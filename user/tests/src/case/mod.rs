@@ -1,7 +1,9 @@
 //! The tests of `SelfTest`, by what they are about.
 
 pub mod accounts;
+pub mod attacks;
 pub mod bombs;
+pub mod bugs;
 pub mod calls;
 pub mod channels;
 pub mod clones;
@@ -10,11 +12,13 @@ pub mod events;
 pub mod faults;
 pub mod files;
 pub mod heartbeat;
+pub mod instructions;
 pub mod jobs;
 pub mod memory;
 pub mod pointers;
 pub mod processes;
 pub mod programs;
+pub mod protection;
 pub mod restrictions;
 pub mod revocation;
 pub mod rights;
@@ -61,10 +65,14 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         programs::CASES,
         faults::CASES,
         pointers::CASES,
+        attacks::CASES,
+        instructions::CASES,
+        protection::CASES,
         system::CASES,
     ]
     .into_iter()
     .flatten()
+    .chain(bugs::all())
 }
 
 /// Fails the test unless a condition holds.

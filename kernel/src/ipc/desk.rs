@@ -8,56 +8,74 @@
 //! a thread that goes into a slot looks at them afterwards, and whoever sets one looks at
 //! the slots afterwards, each with a fence in between, so one of the two sees the other.
 
-use abi::{Error, Syscall};
+use abi::{Error, NEVER, Syscall};
 
+use crate::arch::{Handover, UserFrame};
 use crate::sched::{self, Thread};
-use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::sync::{Borrowed, Ref, Slot};
 
-use super::call::{HANDLE, KEY, TOKEN};
+use super::call::{DEADLINE, HANDLE, KEY, TOKEN};
 use super::channel::ChannelEnd;
 use super::port::{Core, Port};
 
+/// Bits that turn threads away from the slots.
+mod flag {
+    /// Calls or events may wait in the port's lists.
+    pub const BUSY: u32 = 1 << 0;
+    pub const CLOSED: u32 = 1 << 1;
+}
+
 /// The slots of a port.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Desk {
     server: Slot<Thread>,
     caller: Slot<Thread>,
     /// Token of the caller in its slot, or of one before.
     token: AtomicU64,
-    /// Calls or events may wait in the port's lists.
-    busy: AtomicBool,
-    closed: AtomicBool,
+    flags: AtomicU32,
 }
 
-/// A token for the caller's next call, which it keeps: no two calls have the same.
-#[inline(always)]
-pub(super) fn issue_token(caller: &Thread) -> u64 {
-    // 2^32 threads, or calls of one thread, are far away.
-    let token = (caller.id() << 32) ^ (caller.wait_number() & 0xffff_ffff);
-    let [tag, _] = caller.wait_tag();
-    tag.store(token, Ordering::Relaxed);
-    token
+/// Lets a server make its call again, without an answer.
+fn wait_again(frame: &UserFrame) {
+    for (register, value) in [
+        (HANDLE, 0),
+        (8, Syscall::PortReplyWait as u64),
+        (DEADLINE, NEVER),
+        (TOKEN, 0),
+    ] {
+        frame.set_register(register, value);
+    }
+    frame.rewind_instruction();
 }
 
-/// The token of a caller's call.
-#[inline(always)]
-pub(super) fn token_of(caller: &Thread) -> u64 {
-    let [tag, _] = caller.wait_tag();
-    tag.load(Ordering::Relaxed)
+/// Lets a server that was taken out of its slot look at the port again.
+pub(super) fn look_again(server: &Thread) {
+    server.end_slotted_with(wait_again);
+}
+
+/// What a call in registers does now.
+pub enum AtOnce {
+    /// It has gone on with another thread.
+    Done(Handover),
+    /// It goes the long way; nothing has happened.
+    Refused,
+    /// It goes the long way, and the answer is given.
+    Answered,
 }
 
 impl Desk {
     /// Something waits in the lists; called under the port's lock, before its slots are
     /// looked at.
     pub(super) fn set_busy(&self) {
-        self.busy.store(true, Ordering::Relaxed);
+        self.flags.fetch_or(flag::BUSY, Ordering::Relaxed);
         fence(Ordering::SeqCst);
     }
 
     /// Nothing waits in the lists; called under the port's lock.
     pub(super) fn set_free(&self) {
-        self.busy.store(false, Ordering::Relaxed);
+        self.flags.fetch_and(!flag::BUSY, Ordering::Relaxed);
     }
 
     /// Takes the server out of its slot.
@@ -68,16 +86,14 @@ impl Desk {
     /// Takes the caller with this token out of its slot.
     #[inline(always)]
     pub(super) fn take_caller(&self, token: u64) -> Option<Borrowed<'_, Thread>> {
-        if self.token.load(Ordering::Acquire) != token {
+        if self.token.load(Ordering::Relaxed) != token {
             return None;
         }
         let caller = self.caller.take()?;
-        if token_of(&caller) == token {
-            return Some(caller);
+        if caller.wait_token() != token {
+            return give_up(&caller);
         }
-        // Answered already, and another came at this moment: its call is given up.
-        caller.end_slotted(Some(Error::PeerClosed), [0; 3]);
-        None
+        Some(caller)
     }
 
     /// Takes a thread out, if it is in a slot.
@@ -87,76 +103,88 @@ impl Desk {
 
     /// Ends the waits of both; nobody waits here from now on.
     pub(super) fn close(&self) {
-        self.closed.store(true, Ordering::Relaxed);
+        self.flags.fetch_or(flag::CLOSED, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         for slot in [&self.server, &self.caller] {
             if let Some(thread) = slot.take() {
-                thread.end_slotted(Some(Error::PeerClosed), [0; 3]);
+                thread.end_slotted(Error::PeerClosed);
             }
         }
     }
 
-    /// Whether a thread that has gone into its slot has to come out again.
-    #[inline(always)]
-    fn is_in_vain(&self, thread: &Thread) -> bool {
+    /// Whether a server that has gone into its slot has to come out again.
+    fn turns_away(&self, server: &Thread) -> bool {
         fence(Ordering::SeqCst);
-        thread.is_killed() || self.closed.load(Ordering::Relaxed)
+        server.is_killed() || self.flags.load(Ordering::Relaxed) & flag::CLOSED != 0
     }
 }
 
-/// Gives the words of `from` to `to`, which has been waiting in a slot.
-#[inline(always)]
-fn hand_over(from: &Thread, to: &Thread, key: u64, token: u64) {
-    let frame = to.frame();
-    from.frame().pass_words(frame);
-    frame.set_register(0, 0);
-    frame.set_register(HANDLE, 0);
-    frame.set_register(KEY, key);
-    frame.set_register(TOKEN, token);
-    to.clear_options();
+/// Ends a call that was answered already: its token is that of another, which came at this
+/// very moment.
+#[cold]
+fn give_up(caller: &Thread) -> Option<Borrowed<'static, Thread>> {
+    caller.end_slotted(Error::PeerClosed);
+    None
 }
 
-/// Goes on with a thread that was taken out of its slot and told, or leaves the CPU where
-/// that one has not come off its own yet.
-#[inline(always)]
-fn go_to(thread: Option<Ref<Thread>>) -> ! {
-    match thread {
-        Some(thread) => sched::switch_to(thread),
-        None => sched::block_frameless(),
+/// Takes the CPU back from `next` after `thread` could not stay in its slot; or does nothing
+/// where somebody has taken it out and made it ready, which counts.
+#[cold]
+fn take_back(
+    thread: &Borrowed<'_, Thread>,
+    next: &Borrowed<'_, Thread>,
+    slot: &Slot<Thread>,
+    is_in: bool,
+) -> bool {
+    let back = (!is_in || slot.withdraw(thread)) && next.pass_cpu(thread);
+    if back {
+        thread.close_slotted();
     }
+    back
+}
+
+/// Sets what the receiver of words has in its registers besides them.
+#[inline(always)]
+fn announce(to: &Thread, key: u64, token: u64) {
+    to.frame().set_register(KEY, key);
+    to.frame().set_register(TOKEN, token);
 }
 
 impl ChannelEnd {
-    /// Calls the short way; returns where that cannot be, and nothing has happened.
+    /// Calls the short way, if that can be.
     ///
     /// The running thread is the caller, without a deadline and a handle to go along;
     /// interrupts are masked.
     #[inline(always)]
-    pub fn call_at_once(&self, caller: &Borrowed<'_, Thread>) {
+    pub fn call_at_once(&self, caller: &Borrowed<'_, Thread>, words: [u64; 6]) -> AtOnce {
         let Some((core, key)) = self.peer().route() else {
-            return;
+            return AtOnce::Refused;
         };
         let desk = &core.desk;
         caller.at_desk(core.number(), || core.to_ref().waiter());
-        caller.open_slotted();
-        let token = issue_token(caller);
-        if !desk.caller.offer(caller) {
-            return caller.close_slotted();
+        let Some(server) = desk.server.take() else {
+            return AtOnce::Refused;
+        };
+        if !server.has_left_cpu() {
+            look_again(&server);
+            return AtOnce::Refused;
         }
-        let server = if desk.is_in_vain(caller) {
-            None
-        } else {
-            desk.server.take()
-        };
-        let Some(server) = server else {
-            if desk.caller.withdraw(caller) {
-                return caller.close_slotted();
-            }
-            sched::block_frameless()
-        };
-        desk.token.store(token, Ordering::Release);
-        hand_over(caller, &server, key, token);
-        go_to(server.seize())
+        caller.open_slotted();
+        let token = caller.wait_token();
+        announce(&server, key, token);
+        caller.pass_cpu(&server);
+        let is_in = desk.caller.offer(caller);
+        fence(Ordering::SeqCst);
+        let closed = desk.flags.load(Ordering::Relaxed) & flag::CLOSED != 0;
+        if (!is_in || closed || caller.is_held_up())
+            && take_back(caller, &server, &desk.caller, is_in)
+        {
+            look_again(&server);
+            return AtOnce::Refused;
+        }
+        // Not before: the token of a caller that keeps this one out stays.
+        desk.token.store(token, Ordering::Relaxed);
+        AtOnce::Done(sched::hand_over(caller, &server, words))
     }
 }
 
@@ -168,47 +196,64 @@ impl Port {
         core.desk.set_free();
         server.at_desk(core.number(), || core.waiter());
         server.open_slotted();
-        server.make_call_again(Syscall::PortReplyWait as u64, handle);
+        server.frame().set_register(0, handle);
         let desk = &core.desk;
         let waits =
-            desk.server.offer(server) && !(desk.is_in_vain(server) && desk.server.withdraw(server));
+            desk.server.offer(server) && !(desk.turns_away(server) && desk.server.withdraw(server));
         if !waits {
             server.close_slotted();
         }
         waits
     }
 
-    /// Answers and waits the short way. Returns where that cannot be; then the answer is
-    /// given or not as the token in the server's frame says, which is 0 once it is.
+    /// Answers and waits the short way, if that can be.
     ///
     /// The running thread is the server, without a deadline and a handle to go along;
     /// interrupts are masked. `handle` is its handle for the port.
     #[inline(always)]
-    pub fn reply_wait_at_once(&self, server: &Borrowed<'_, Thread>, handle: u64, token: u64) {
+    pub fn reply_wait_at_once(
+        &self,
+        server: &Borrowed<'_, Thread>,
+        handle: u64,
+        token: u64,
+        words: [u64; 6],
+    ) -> AtOnce {
         let core: &Ref<Core> = self.core();
         let desk = &core.desk;
-        if desk.busy.load(Ordering::Relaxed) {
-            return;
-        }
-        let Some(caller) = desk.take_caller(token) else {
-            return;
-        };
-        hand_over(server, &caller, 0, 0);
-        let caller = caller.seize();
-        let frame = server.frame();
-        frame.set_register(TOKEN, 0);
         server.at_desk(core.number(), || core.waiter());
+        let Some(caller) = desk.take_caller(token) else {
+            return AtOnce::Refused;
+        };
+        if !caller.has_left_cpu() {
+            answer_slowly(&caller, words);
+            return AtOnce::Answered;
+        }
+        announce(&caller, 0, 0);
         server.open_slotted();
-        server.make_call_again(Syscall::PortReplyWait as u64, handle);
-        if desk.server.offer(server) {
-            let stays = !desk.is_in_vain(server) && !desk.busy.load(Ordering::Relaxed);
-            if stays || !desk.server.withdraw(server) {
-                go_to(caller);
-            }
+        server.frame().set_register(0, handle);
+        server.pass_cpu(&caller);
+        let is_in = desk.server.offer(server);
+        fence(Ordering::SeqCst);
+        let turned_away = desk.flags.load(Ordering::Relaxed) != 0;
+        if (!is_in || turned_away || server.is_held_up())
+            && take_back(server, &caller, &desk.server, is_in)
+        {
+            answer_slowly(&caller, words);
+            return AtOnce::Answered;
         }
-        server.close_slotted();
-        if let Some(caller) = caller {
-            sched::enqueue(caller);
-        }
+        AtOnce::Done(sched::hand_over(server, &caller, words))
     }
+}
+
+/// Ends the call of a caller that was taken out of its slot.
+#[cold]
+fn answer_slowly(caller: &Thread, words: [u64; 6]) {
+    caller.end_slotted_with(|frame| {
+        for (register, word) in (1..).zip(words) {
+            frame.set_register(register, word);
+        }
+        for register in [0, HANDLE, 8, KEY, TOKEN] {
+            frame.set_register(register, 0);
+        }
+    });
 }

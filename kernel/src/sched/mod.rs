@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod cpu;
+mod handover;
 mod idle;
 mod switch;
 mod thread;
@@ -22,6 +23,7 @@ mod upcall;
 mod wait;
 
 pub use cpu::{CpuTimes, cpu_times, cpus_running};
+pub use handover::hand_over;
 pub use idle::{start_boot_cpu, start_this_cpu};
 pub use switch::{
     block_frameless, current, enqueue, exit_current, handle_ipi, handle_user_pending, mend_fault,

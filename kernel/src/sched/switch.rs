@@ -98,7 +98,7 @@ fn depart(previous: &Thread, how: Departure) -> Option<Borrowed<'static, Thread>
 }
 
 /// What has to be right before a thread goes on.
-fn prepare(next: &Thread) {
+pub(super) fn prepare(next: &Thread) {
     next.apply_restart();
     prepare_seized(next);
 }
@@ -109,11 +109,13 @@ fn prepare_seized(next: &Thread) {
     if next.needs_attention() {
         arch::raise_pending(PENDING_ATTENTION);
     }
-    if let Some(owner) = next.owner() {
-        next.context.set_translation(owner.translation());
-    }
     epoch::enter_domain(next.domain());
-    arch::use_strict_calls(next.is_strict());
+    let Some(translation) = next.translation() else {
+        return fence(Ordering::SeqCst);
+    };
+    let claimed = translation.claim();
+    fence(Ordering::SeqCst);
+    next.context.set_translation(translation.confirm(claimed));
 }
 
 /// Switches to the next thread, keeping the frames; returns when this one runs again.
@@ -226,7 +228,6 @@ pub fn preempt_kernel() {
 pub fn handle_user_pending() {
     let bits = arch::take_pending();
     let thread = current();
-    arch::use_strict_calls(thread.is_strict());
     if let Some(code) = thread.take_break()
         && let Some(owner) = thread.owner()
     {
@@ -276,7 +277,6 @@ pub fn handle_ipi() {
     epoch::acknowledge();
     let me = arch::cpu_id();
     if let Some(thread) = CURRENT.get() {
-        arch::use_strict_calls(thread.is_strict());
         if thread.needs_attention() {
             arch::raise_pending(PENDING_ATTENTION);
         }

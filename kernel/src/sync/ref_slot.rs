@@ -43,6 +43,15 @@ impl<T> RefSlot<T> {
             .store(value.into_raw().as_ptr(), Ordering::Release);
     }
 
+    /// As [`RefSlot::take`] from a slot that nobody else touches at the same time.
+    #[inline(always)]
+    pub fn take_alone(&self) -> Option<Ref<T>> {
+        let old = NonNull::new(self.place.load(Ordering::Acquire))?;
+        self.place.store(null_mut(), Ordering::Relaxed);
+        // SAFETY: the reference that was put in.
+        Some(unsafe { Ref::from_raw(old) })
+    }
+
     #[inline]
     fn exchange(&self, new: *mut T) -> Option<Ref<T>> {
         let old = self.place.swap(new, Ordering::AcqRel);

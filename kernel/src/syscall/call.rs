@@ -5,9 +5,9 @@
 use abi::signal::PortEvent;
 use abi::{Error, Handle, NEVER, Rights, Syscall};
 
-use crate::arch;
+use crate::arch::{self, Handover};
 use crate::cap::Capability;
-use crate::ipc::{ChannelEnd, Port, Served};
+use crate::ipc::{AtOnce, ChannelEnd, Port, Served};
 use crate::sched::{self, Thread};
 use crate::sync::epoch::Masked;
 use crate::sync::{Borrowed, Stamped};
@@ -107,28 +107,74 @@ fn with_parcel<T: Stamped>(
     error
 }
 
+/// A call the short way; or none, with all that is not in its frame yet put there.
 #[inline(always)]
+pub(super) fn channel_call_at_once(channel: u64, words: [u64; 6], _token: u64) -> Handover {
+    let thread = sched::current();
+    let rights = Rights::READ.union(Rights::WRITE);
+    let done = at_once::<ChannelEnd>(&thread, channel, rights, |end| {
+        end.call_at_once(&thread, words)
+    });
+    match done {
+        AtOnce::Done(handover) => handover,
+        AtOnce::Refused | AtOnce::Answered => refuse_direct(Syscall::ChannelCall as u64, 0),
+    }
+}
+
+/// As [`channel_call_at_once`], with an answer and for the next call.
+#[inline(always)]
+pub(super) fn port_reply_wait_at_once(port: u64, words: [u64; 6], token: u64) -> Handover {
+    let thread = sched::current();
+    let done = at_once::<Port>(&thread, port, Rights::READ, |object| {
+        object.reply_wait_at_once(&thread, port, token, words)
+    });
+    let token = match done {
+        AtOnce::Done(handover) => return handover,
+        AtOnce::Refused => token,
+        AtOnce::Answered => 0,
+    };
+    refuse_direct(Syscall::PortReplyWait as u64, token)
+}
+
+/// Tries the short way with the object of a handle; a bad handle is for the long one to
+/// tell.
+#[inline(always)]
+fn at_once<T: Stamped>(
+    thread: &Borrowed<'_, Thread>,
+    handle: u64,
+    rights: Rights,
+    way: impl FnOnce(Borrowed<'_, T>) -> AtOnce,
+) -> AtOnce {
+    let Ok(table) = thread.handles() else {
+        return AtOnce::Refused;
+    };
+    // What was taken along by a call that is made again is given on the long way.
+    Masked::with(|masked| match table.peek(masked, Handle(handle), rights) {
+        Some(object) => way(object),
+        None => AtOnce::Refused,
+    })
+}
+
+/// Makes a call take the long way, which reads its frame: the call's number, its token, and
+/// no deadline.
+#[cold]
+pub(super) fn refuse_direct(number: u64, token: u64) -> Handover {
+    let thread = sched::current();
+    for (register, value) in [(8, number), (DEADLINE, NEVER), (TOKEN, token)] {
+        thread.frame().set_register(register, value);
+    }
+    Handover::NONE
+}
+
+/// A call the long way.
+#[cold]
 pub(super) fn channel_call() {
     let thread = sched::current();
-    let [channel, handle, deadline] =
-        [0, HANDLE, DEADLINE].map(|register| thread.frame().register(register));
+    let [channel, deadline] = [0, DEADLINE].map(|register| thread.frame().register(register));
     let rights = Rights::READ.union(Rights::WRITE);
-    // A call that is made again may have taken its handle along already.
-    if handle == 0
-        && deadline == NEVER
-        && !thread.has_parcel()
-        && let Ok(table) = thread.handles()
-    {
-        Masked::with(|masked| {
-            if let Ok(end) = Short::new(masked).borrow::<ChannelEnd>(table, channel, rights) {
-                end.call_at_once(&thread);
-            }
-        });
-    }
     call_through_lists(&thread, channel, rights, deadline);
 }
 
-#[cold]
 fn call_through_lists(thread: &Borrowed<'_, Thread>, channel: u64, rights: Rights, deadline: u64) {
     close_stale_parcel(thread);
     let call = |end: &ChannelEnd| Some(end.call(thread, deadline));
@@ -137,27 +183,14 @@ fn call_through_lists(thread: &Borrowed<'_, Thread>, channel: u64, rights: Right
     }
 }
 
-#[inline(always)]
+/// An answer, and the next call, the long way.
+#[cold]
 pub(super) fn port_reply_wait() {
     let thread = sched::current();
-    let [port, handle, deadline, token] =
-        [0, HANDLE, DEADLINE, TOKEN].map(|register| thread.frame().register(register));
-    if token != 0
-        && handle == 0
-        && deadline == NEVER
-        && !thread.has_parcel()
-        && let Ok(table) = thread.handles()
-    {
-        Masked::with(|masked| {
-            if let Ok(object) = Short::new(masked).borrow::<Port>(table, port, Rights::READ) {
-                object.reply_wait_at_once(&thread, port, token);
-            }
-        });
-    }
+    let [port, deadline] = [0, DEADLINE].map(|register| thread.frame().register(register));
     reply_wait_through_lists(&thread, port, deadline);
 }
 
-#[cold]
 fn reply_wait_through_lists(thread: &Borrowed<'_, Thread>, handle: u64, deadline: u64) {
     close_stale_parcel(thread);
     let token = thread.frame().register(TOKEN);

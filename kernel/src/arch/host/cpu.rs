@@ -2,13 +2,15 @@
 
 use super::std::cell::Cell;
 use super::std::{self, thread_local};
-use core::sync::atomic::AtomicPtr;
+use core::sync::atomic::{AtomicPtr, AtomicU64};
 
 use crate::arch::Context;
 
 thread_local! {
     static MASKED: Cell<bool> = const { Cell::new(false) };
     static PENDING: Cell<u32> = const { Cell::new(0) };
+    static MARKS: &'static CpuMarks =
+        std::boxed::Box::leak(std::boxed::Box::new(CpuMarks::default()));
     static RUNNING: &'static AtomicPtr<Context> =
         std::boxed::Box::leak(std::boxed::Box::new(AtomicPtr::default()));
 }
@@ -73,8 +75,24 @@ pub fn hardware_random() -> Option<u64> {
     None
 }
 
-/// Nothing to install.
-pub(in crate::arch) fn install_syscalls(_table: *const u8) {}
+/// As on the machine.
+#[derive(Debug, Default)]
+pub struct CpuMarks {
+    /// The identifier of the address space.
+    pub space: AtomicU64,
+    /// The domain whose values are read without locks.
+    pub domain: AtomicU64,
+}
+
+/// One for each test thread.
+pub fn marks() -> &'static CpuMarks {
+    MARKS.with(|marks| *marks)
+}
+
+/// That of the test thread.
+pub fn marks_of(_cpu: usize) -> &'static CpuMarks {
+    marks()
+}
 
 /// One place for each test thread.
 pub fn running_place() -> &'static AtomicPtr<Context> {

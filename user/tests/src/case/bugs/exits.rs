@@ -42,6 +42,10 @@ pub const CASES: &[Case] = &[
         run: looked_at,
     },
     Case {
+        name: "exits::ended_as_it_begins_to_wait",
+        run: begins_to_wait,
+    },
+    Case {
         name: "exits::a_full_table_does_not_take_a_handle",
         run: full_table,
     },
@@ -183,6 +187,52 @@ fn busy(number: u64) {
                 MapFlags::READ | MapFlags::WRITE,
             )),
         }
+    }
+}
+
+/// Processes that are ended in one run.
+const ENDED: u64 = 150;
+
+/// A thread that is ended between the opening of its wait and its place in the list of those
+/// who wait was left in that list, and its process never ended. Found by random calls.
+fn begins_to_wait() -> Verdict {
+    for round in 0..ENDED {
+        let process = match need!(rt::process::clone()) {
+            Side::Original(process) => process,
+            Side::Copy { .. } => {
+                for number in 0..6u64 {
+                    let _ = thread::spawn(move || begin_again(number));
+                }
+                begin_again(6);
+                rt::process::exit(1)
+            }
+        };
+        let pause = 2_000_000 + (round % 13).saturating_mul(97_000);
+        let deadline = need!(rt::time::now()).saturating_add(pause);
+        need!(rt::thread::sleep_until(deadline));
+        need!(rt::process::kill(process.get(), 9));
+        check_eq!((round, run::end_of(&process, 0)?), (round, End::Exited(9)));
+    }
+    Ok(())
+}
+
+/// Waits for what never comes, hardly ever for long.
+fn begin_again(number: u64) {
+    let word = core::sync::atomic::AtomicU32::new(0);
+    let (Ok(port), Ok(event)) = (rt::port::create(), rt::event::create()) else {
+        return;
+    };
+    loop {
+        let soon = rt::time::now()
+            .unwrap_or(0)
+            .saturating_add(number * 500 + 300);
+        let _ = match number % 3 {
+            0 => rt::futex::wait(&word, 0, soon),
+            1 => {
+                rt::port::wait(port.get(), &mut [abi::signal::PortEvent::default()], soon).map(drop)
+            }
+            _ => rt::event::wait(event.get(), Signals::USER_0, soon).map(drop),
+        };
     }
 }
 

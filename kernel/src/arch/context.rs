@@ -197,6 +197,12 @@ impl Context {
         self.on_cpu.load(Ordering::Acquire) != 0
     }
 
+    /// As [`Context::is_on_cpu`], for whoever makes a fence before using what the CPU left.
+    #[inline(always)]
+    pub fn is_used(&self) -> bool {
+        self.on_cpu.load(Ordering::Relaxed) != 0
+    }
+
     /// Marks the thread as in use by a CPU; the switch away from it ends that.
     pub fn set_on_cpu(&self) {
         self.on_cpu.store(1, Ordering::Relaxed);

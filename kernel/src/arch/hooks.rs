@@ -63,8 +63,21 @@ impl Handover {
     }
 }
 
-/// Code of a call in registers: channel or port, six words, handle.
-pub type DirectHandler = extern "C" fn(u64, u64, u64, u64, u64, u64, u64, u64) -> Handover;
+/// Registers `x0` to `x7` of the caller of a call in registers.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Words([u64; 8]);
+
+impl Words {
+    /// The six words that go along.
+    pub fn message(&self) -> [u64; 6] {
+        let [_, words @ .., _] = self.0;
+        words
+    }
+}
+
+/// Code of a call in registers: channel or port, token, words.
+pub type DirectHandler = extern "C" fn(u64, u64, &Words) -> Handover;
 
 /// The calls by number; one more row than there are numbers, for every number beyond.
 #[repr(C)]

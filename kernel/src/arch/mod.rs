@@ -27,9 +27,10 @@ mod page;
 pub use back_end::boot::{BootInfo, CpuStart, StartError, init_secondary_cpu, start_cpu};
 pub use back_end::copy::{copy_from_user, copy_to_user, load_user_u32};
 pub use back_end::cpu::{
-    CpuMarks, Features, IrqState, calls_made, cpu_id, cpu_model, features, hardware_random,
-    irq_disable, irq_enable, irq_restore, irq_save, irqs_enabled, marks, marks_of, pending,
-    raise_pending, running_place, spin_hint, synchronize_code, take_pending, wait_for_interrupt,
+    CpuMarks, Features, IrqState, ThisCpu, calls_made, cpu_id, cpu_model, features,
+    hardware_random, irq_disable, irq_enable, irq_restore, irq_save, irqs_enabled, marks_of,
+    pending, raise_pending, running_place, spin_hint, synchronize_code, take_pending, this_cpu,
+    wait_for_interrupt,
 };
 pub use back_end::exception::{direct_call, long_call};
 pub use back_end::interrupt::{
@@ -54,7 +55,7 @@ pub use context::{Context, UserFrame, VectorState};
 pub use hooks::{
     Access, DirectHandler, FaultCause, Handover, Hooks, LongHandler, PENDING_ATTENTION,
     PENDING_BLOCKED, PENDING_RESCHEDULE, PanicFrame, ShortHandler, ShortResult, SyscallTable,
-    UserFault, hooks, set_hooks,
+    UserFault, Words, hooks, set_hooks,
 };
 pub use mark::terminal_idle_mark;
 pub use page::{

@@ -145,7 +145,12 @@ impl ChannelEnd {
                 return Error::PeerClosed;
             }
             match &inbox.binding {
-                Some(binding) => binding.send(caller, self.peer_id(), deadline),
+                Some(binding) => {
+                    // The next call may go the short way.
+                    let core = &binding.core;
+                    caller.at_desk(core.number(), || core.waiter());
+                    binding.send(caller, self.peer_id(), deadline)
+                }
                 // Made again once the other end is in a port.
                 None => {
                     let target = WaitTarget::List(self.waiter());

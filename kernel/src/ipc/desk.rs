@@ -10,7 +10,7 @@
 
 use abi::{Error, NEVER, Syscall};
 
-use crate::arch::{Handover, UserFrame};
+use crate::arch::{Handover, ThisCpu, UserFrame, Words};
 use crate::sched::{self, Thread};
 use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::sync::{Borrowed, Ref, Slot};
@@ -55,14 +55,15 @@ pub(super) fn look_again(server: &Thread) {
     server.end_slotted_with(wait_again);
 }
 
-/// What a call in registers does now.
-pub enum AtOnce {
-    /// It has gone on with another thread.
-    Done(Handover),
-    /// It goes the long way; nothing has happened.
-    Refused,
-    /// It goes the long way, and the answer is given.
-    Answered,
+/// Makes a call in registers take the long way, which reads its frame: the call's number,
+/// its token, and no deadline.
+#[cold]
+#[inline(never)]
+pub fn refuse(caller: &Thread, call: Syscall, token: u64) -> Handover {
+    for (register, value) in [(8, call as u64), (DEADLINE, NEVER), (TOKEN, token)] {
+        caller.frame().set_register(register, value);
+    }
+    Handover::NONE
 }
 
 impl Desk {
@@ -127,20 +128,60 @@ fn give_up(caller: &Thread) -> Option<Borrowed<'static, Thread>> {
     None
 }
 
-/// Takes the CPU back from `next` after `thread` could not stay in its slot; or does nothing
-/// where somebody has taken it out and made it ready, which counts.
+/// A caller could not stay in its slot: it takes the CPU back from the server, unless
+/// somebody has taken it out and made it ready, which counts.
 #[cold]
-fn take_back(
-    thread: &Borrowed<'_, Thread>,
-    next: &Borrowed<'_, Thread>,
-    slot: &Slot<Thread>,
+#[inline(never)]
+fn retreat_from_call(
+    cpu: ThisCpu,
+    caller: Borrowed<'_, Thread>,
+    server: Borrowed<'_, Thread>,
+    desk: &Desk,
     is_in: bool,
-) -> bool {
-    let back = (!is_in || slot.withdraw(thread)) && next.pass_cpu(thread);
-    if back {
-        thread.close_slotted();
+    words: &Words,
+) -> Handover {
+    let is_out = !is_in || desk.caller.withdraw(&caller);
+    if !is_out || !server.pass_cpu(cpu, &caller) {
+        return sched::go_slowly(&caller, &server, words);
     }
-    back
+    caller.close_slotted();
+    look_again(&server);
+    refuse(&caller, Syscall::ChannelCall, 0)
+}
+
+/// As [`retreat_from_call`], for a server that has given an answer.
+#[cold]
+#[inline(never)]
+fn retreat_from_answer(
+    cpu: ThisCpu,
+    server: Borrowed<'_, Thread>,
+    caller: Borrowed<'_, Thread>,
+    desk: &Desk,
+    is_in: bool,
+    words: &Words,
+) -> Handover {
+    let is_out = !is_in || desk.server.withdraw(&server);
+    if !is_out || !caller.pass_cpu(cpu, &server) {
+        return sched::go_slowly(&server, &caller, words);
+    }
+    server.close_slotted();
+    answer_slowly(&server, &caller, words)
+}
+
+/// Ends the call of a caller that was taken out of its slot; the server goes on the long
+/// way.
+#[cold]
+#[inline(never)]
+fn answer_slowly(server: &Thread, caller: &Thread, words: &Words) -> Handover {
+    caller.end_slotted_with(|frame| {
+        for (register, word) in (1..).zip(words.message()) {
+            frame.set_register(register, word);
+        }
+        for register in [0, HANDLE, 8, KEY, TOKEN] {
+            frame.set_register(register, 0);
+        }
+    });
+    refuse(server, Syscall::PortReplyWait, 0)
 }
 
 /// Sets what the receiver of words has in its registers besides them.
@@ -151,41 +192,53 @@ fn announce(to: &Thread, key: u64, token: u64) {
 }
 
 impl ChannelEnd {
-    /// Calls the short way, if that can be.
+    /// Calls the short way, or is refused that.
     ///
     /// The running thread is the caller, without a deadline and a handle to go along;
     /// interrupts are masked.
     #[inline(always)]
-    pub fn call_at_once(&self, caller: &Borrowed<'_, Thread>, words: [u64; 6]) -> AtOnce {
+    pub fn call_at_once(
+        &self,
+        cpu: ThisCpu,
+        caller: Borrowed<'_, Thread>,
+        words: &Words,
+    ) -> Handover {
         let Some((core, key)) = self.peer().route() else {
-            return AtOnce::Refused;
+            return refuse(&caller, Syscall::ChannelCall, 0);
         };
         let desk = &core.desk;
-        caller.at_desk(core.number(), || core.to_ref().waiter());
+        if !caller.is_at_desk(core.number()) {
+            return refuse(&caller, Syscall::ChannelCall, 0);
+        }
         let Some(server) = desk.server.take() else {
-            return AtOnce::Refused;
+            return refuse(&caller, Syscall::ChannelCall, 0);
         };
         if !server.has_left_cpu() {
-            look_again(&server);
-            return AtOnce::Refused;
+            return leave_alone(&caller, &server);
         }
-        caller.open_slotted();
-        let token = caller.wait_token();
+        let token = caller.open_slotted();
         announce(&server, key, token);
-        caller.pass_cpu(&server);
-        let is_in = desk.caller.offer(caller);
+        caller.pass_cpu(cpu, &server);
+        if !desk.caller.offer(&caller) {
+            return retreat_from_call(cpu, caller, server, desk, false, words);
+        }
         fence(Ordering::SeqCst);
         let closed = desk.flags.load(Ordering::Relaxed) & flag::CLOSED != 0;
-        if (!is_in || closed || caller.is_held_up())
-            && take_back(caller, &server, &desk.caller, is_in)
-        {
-            look_again(&server);
-            return AtOnce::Refused;
+        if closed || caller.is_held_up() {
+            return retreat_from_call(cpu, caller, server, desk, true, words);
         }
         // Not before: the token of a caller that keeps this one out stays.
         desk.token.store(token, Ordering::Relaxed);
-        AtOnce::Done(sched::hand_over(caller, &server, words))
+        sched::hand_over(cpu, &caller, &server, words)
     }
+}
+
+/// A server was taken out of its slot before it had left its CPU.
+#[cold]
+#[inline(never)]
+fn leave_alone(caller: &Thread, server: &Thread) -> Handover {
+    look_again(server);
+    refuse(caller, Syscall::ChannelCall, 0)
 }
 
 impl Port {
@@ -206,54 +259,42 @@ impl Port {
         waits
     }
 
-    /// Answers and waits the short way, if that can be.
+    /// Answers and waits the short way, or is refused that.
     ///
     /// The running thread is the server, without a deadline and a handle to go along;
     /// interrupts are masked. `handle` is its handle for the port.
     #[inline(always)]
     pub fn reply_wait_at_once(
         &self,
-        server: &Borrowed<'_, Thread>,
+        cpu: ThisCpu,
+        server: Borrowed<'_, Thread>,
         handle: u64,
         token: u64,
-        words: [u64; 6],
-    ) -> AtOnce {
+        words: &Words,
+    ) -> Handover {
         let core: &Ref<Core> = self.core();
         let desk = &core.desk;
-        server.at_desk(core.number(), || core.waiter());
+        if !server.is_at_desk(core.number()) {
+            return refuse(&server, Syscall::PortReplyWait, token);
+        }
         let Some(caller) = desk.take_caller(token) else {
-            return AtOnce::Refused;
+            return refuse(&server, Syscall::PortReplyWait, token);
         };
         if !caller.has_left_cpu() {
-            answer_slowly(&caller, words);
-            return AtOnce::Answered;
+            return answer_slowly(&server, &caller, words);
         }
         announce(&caller, 0, 0);
         server.open_slotted();
         server.frame().set_register(0, handle);
-        server.pass_cpu(&caller);
-        let is_in = desk.server.offer(server);
+        server.pass_cpu(cpu, &caller);
+        if !desk.server.offer(&server) {
+            return retreat_from_answer(cpu, server, caller, desk, false, words);
+        }
         fence(Ordering::SeqCst);
         let turned_away = desk.flags.load(Ordering::Relaxed) != 0;
-        if (!is_in || turned_away || server.is_held_up())
-            && take_back(server, &caller, &desk.server, is_in)
-        {
-            answer_slowly(&caller, words);
-            return AtOnce::Answered;
+        if turned_away || server.is_held_up() {
+            return retreat_from_answer(cpu, server, caller, desk, true, words);
         }
-        AtOnce::Done(sched::hand_over(server, &caller, words))
+        sched::hand_over(cpu, &server, &caller, words)
     }
-}
-
-/// Ends the call of a caller that was taken out of its slot.
-#[cold]
-fn answer_slowly(caller: &Thread, words: [u64; 6]) {
-    caller.end_slotted_with(|frame| {
-        for (register, word) in (1..).zip(words) {
-            frame.set_register(register, word);
-        }
-        for register in [0, HANDLE, 8, KEY, TOKEN] {
-            frame.set_register(register, 0);
-        }
-    });
 }

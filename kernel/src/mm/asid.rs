@@ -10,7 +10,7 @@
 //! So either the number is reserved, or the CPU sees that it is old and asks under the lock.
 #![forbid(unsafe_code)]
 
-use crate::arch;
+use crate::arch::{self, ThisCpu};
 use crate::limits::CPUS_MAX;
 use crate::sync::SpinLock;
 use crate::sync::atomic::{AtomicU64, Ordering, fence};
@@ -42,24 +42,21 @@ pub(super) struct Asid {
 
 impl Asid {
     /// Says that this CPU runs the space next. Interrupts are masked; a sequentially
-    /// consistent fence and [`Asid::confirm`] follow.
+    /// consistent fence and [`Asid::is_current`] follow.
     #[inline(always)]
-    pub(super) fn claim(&self) -> u64 {
-        ASIDS.claim(self, &arch::marks().space)
+    pub(super) fn claim(&self, cpu: ThisCpu) -> u64 {
+        ASIDS.claim(self, &cpu.marks().space)
     }
 
-    /// The number to run with, in the low 16 bits: the claimed one, or a new one where that
-    /// is of an earlier generation.
+    /// Whether a claimed number, in the low 16 bits, is one to run with.
     #[inline(always)]
-    pub(super) fn confirm(&self, claimed: u64) -> u64 {
-        if ASIDS.is_current(claimed) {
-            return claimed;
-        }
-        self.renew()
+    pub(super) fn is_current(claimed: u64) -> bool {
+        ASIDS.is_current(claimed)
     }
 
+    /// A number to run with in place of a claimed one of an earlier generation.
     #[cold]
-    fn renew(&self) -> u64 {
+    pub(super) fn renew(&self) -> u64 {
         ASIDS.renew(self, arch::cpu_id(), &TLB)
     }
 

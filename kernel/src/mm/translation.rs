@@ -1,6 +1,8 @@
 //! What the machine needs to run in an address space: page table and identifier.
 #![forbid(unsafe_code)]
 
+use crate::arch::ThisCpu;
+
 use super::asid::Asid;
 
 /// The translation of one address space, shared by the threads that run in it.
@@ -25,14 +27,27 @@ impl Translation {
     /// Says that this CPU runs in the space next. Interrupts are masked; a sequentially
     /// consistent fence follows.
     #[inline(always)]
-    pub fn claim(&self) -> u64 {
-        self.asid.claim()
+    pub fn claim(&self, cpu: ThisCpu) -> u64 {
+        self.asid.claim(cpu)
     }
 
-    /// Value for `TTBR0_EL1` on this CPU, after [`Translation::claim`] gave `claimed`.
+    /// Value for `TTBR0_EL1` on this CPU, after [`Translation::claim`] gave `claimed`; nothing
+    /// where that has to be renewed.
     #[inline(always)]
-    pub fn confirm(&self, claimed: u64) -> u64 {
-        self.root | (self.asid.confirm(claimed) << 48)
+    pub fn confirm(&self, claimed: u64) -> Option<u64> {
+        Asid::is_current(claimed).then(|| self.value(claimed))
+    }
+
+    /// As [`Translation::confirm`], renewing what has to be.
+    #[inline]
+    pub fn confirm_or_renew(&self, claimed: u64) -> u64 {
+        let renewed = || self.value(self.asid.renew());
+        self.confirm(claimed).unwrap_or_else(renewed)
+    }
+
+    #[inline(always)]
+    fn value(&self, asid: u64) -> u64 {
+        self.root | (asid << 48)
     }
 
     /// The identifier last used, see `Asid::last`.

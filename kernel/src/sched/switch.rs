@@ -1,6 +1,6 @@
 //! Giving the CPU from one thread to another.
 
-use crate::arch::{self, Access, PENDING_ATTENTION, PENDING_RESCHEDULE};
+use crate::arch::{self, Access, PENDING_ATTENTION, PENDING_RESCHEDULE, ThisCpu};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{Borrowed, Ref, epoch};
 
@@ -17,6 +17,12 @@ pub fn current() -> Borrowed<'static, Thread> {
     CURRENT
         .get()
         .expect("a thread runs on every CPU that schedules")
+}
+
+/// The running thread, if the scheduler runs on `cpu`, which is this one.
+#[inline(always)]
+pub fn current_on(cpu: ThisCpu) -> Option<Borrowed<'static, Thread>> {
+    CURRENT.get_on(cpu)
 }
 
 /// What becomes of the thread that gives the CPU away.
@@ -109,13 +115,15 @@ fn prepare_seized(next: &Thread) {
     if next.needs_attention() {
         arch::raise_pending(PENDING_ATTENTION);
     }
-    epoch::enter_domain(next.domain());
+    let cpu = arch::this_cpu();
+    epoch::enter_domain(cpu, next.domain());
     let Some(translation) = next.translation() else {
         return fence(Ordering::SeqCst);
     };
-    let claimed = translation.claim();
+    let claimed = translation.claim(cpu);
     fence(Ordering::SeqCst);
-    next.context.set_translation(translation.confirm(claimed));
+    next.context
+        .set_translation(translation.confirm_or_renew(claimed));
 }
 
 /// Switches to the next thread, keeping the frames; returns when this one runs again.

@@ -316,6 +316,12 @@ impl Thread {
         self.has_flag(flag::KILLED | flag::BREAK_DUE)
     }
 
+    /// As [`Thread::needs_attention`], after a fence.
+    #[inline(always)]
+    pub(super) fn needs_attention_now(&self) -> bool {
+        self.flags.load(Ordering::Relaxed) & (flag::KILLED | flag::BREAK_DUE) != 0
+    }
+
     /// Whether its calls go the strict way.
     pub fn is_strict(&self) -> bool {
         self.context.has_strict_calls()

@@ -316,11 +316,14 @@ impl Thread {
     }
 
     /// Begins a wait without a deadline in a slot of the thread's desk. The thread is put
-    /// into the slot after this, and then looks whether it [`Thread::is_killed`].
+    /// into the slot after this, and then looks whether it [`Thread::is_killed`]. Returns
+    /// [`Thread::wait_token`].
     #[inline(always)]
-    pub fn open_slotted(&self) {
+    pub fn open_slotted(&self) -> u64 {
         let number = (self.wait.load(Ordering::Relaxed) | stage::MASK).wrapping_add(1);
-        self.wait.store(number | stage::SLOTTED, Ordering::Relaxed);
+        let word = number | stage::SLOTTED;
+        self.wait.store(word, Ordering::Relaxed);
+        word
     }
 
     /// A number that names the thread's wait: no two waits of any threads have the same.

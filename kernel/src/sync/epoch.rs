@@ -11,7 +11,7 @@
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
-use crate::arch::{self, cpu_id, send_ipi, spin_hint};
+use crate::arch::{self, ThisCpu, cpu_id, send_ipi, spin_hint};
 use crate::limits::CPUS_MAX;
 
 /// One CPU's word, alone on its cache line.
@@ -36,9 +36,9 @@ pub fn join() {
 /// sequentially consistent fence follows before anything is read in the domain: it pairs
 /// with the one in [`quiesce`].
 #[inline(always)]
-pub fn enter_domain(domain: u64) {
+pub fn enter_domain(cpu: ThisCpu, domain: u64) {
     // Released, so that what was read in the old one is done.
-    arch::marks().domain.store(domain, Ordering::Release);
+    cpu.marks().domain.store(domain, Ordering::Release);
 }
 
 /// This CPU took an interrupt that asked it to: it reads nothing just now.

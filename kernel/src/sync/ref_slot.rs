@@ -43,13 +43,10 @@ impl<T> RefSlot<T> {
             .store(value.into_raw().as_ptr(), Ordering::Release);
     }
 
-    /// As [`RefSlot::take`] from a slot that nobody else touches at the same time.
+    /// The place itself, for [`super::RunningCell`].
     #[inline(always)]
-    pub fn take_alone(&self) -> Option<Ref<T>> {
-        let old = NonNull::new(self.place.load(Ordering::Acquire))?;
-        self.place.store(null_mut(), Ordering::Relaxed);
-        // SAFETY: the reference that was put in.
-        Some(unsafe { Ref::from_raw(old) })
+    pub(super) fn place(&self) -> &AtomicPtr<T> {
+        &self.place
     }
 
     #[inline]

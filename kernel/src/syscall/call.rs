@@ -3,11 +3,11 @@
 //! Arguments and results are in the caller's frame: `x0` to `x7`, `x9`, `x10`.
 
 use abi::signal::PortEvent;
-use abi::{Error, Handle, NEVER, Rights, Syscall};
+use abi::{Error, Handle, Rights, Syscall};
 
-use crate::arch::{self, Handover};
+use crate::arch::{self, Handover, Words};
 use crate::cap::Capability;
-use crate::ipc::{AtOnce, ChannelEnd, Port, Served};
+use crate::ipc::{ChannelEnd, Port, Served, refuse};
 use crate::sched::{self, Thread};
 use crate::sync::epoch::Masked;
 use crate::sync::{Borrowed, Stamped};
@@ -107,63 +107,56 @@ fn with_parcel<T: Stamped>(
     error
 }
 
-/// A call the short way; or none, with all that is not in its frame yet put there.
+/// A call the short way, or the beginning of the long one.
 #[inline(always)]
-pub(super) fn channel_call_at_once(channel: u64, words: [u64; 6], _token: u64) -> Handover {
-    let thread = sched::current();
-    let rights = Rights::READ.union(Rights::WRITE);
-    let done = at_once::<ChannelEnd>(&thread, channel, rights, |end| {
-        end.call_at_once(&thread, words)
-    });
-    match done {
-        AtOnce::Done(handover) => handover,
-        AtOnce::Refused | AtOnce::Answered => refuse_direct(Syscall::ChannelCall as u64, 0),
-    }
-}
-
-/// As [`channel_call_at_once`], with an answer and for the next call.
-#[inline(always)]
-pub(super) fn port_reply_wait_at_once(port: u64, words: [u64; 6], token: u64) -> Handover {
-    let thread = sched::current();
-    let done = at_once::<Port>(&thread, port, Rights::READ, |object| {
-        object.reply_wait_at_once(&thread, port, token, words)
-    });
-    let token = match done {
-        AtOnce::Done(handover) => return handover,
-        AtOnce::Refused => token,
-        AtOnce::Answered => 0,
+pub(super) fn channel_call_at_once(channel: u64, _token: u64, words: &Words) -> Handover {
+    let cpu = arch::this_cpu();
+    let Some(thread) = sched::current_on(cpu) else {
+        return Handover::NONE;
     };
-    refuse_direct(Syscall::PortReplyWait as u64, token)
+    let rights = Rights::READ.union(Rights::WRITE);
+    Masked::with(
+        |masked| match peek::<ChannelEnd>(masked, &thread, channel, rights) {
+            Some(end) => end.call_at_once(cpu, thread, words),
+            None => refuse(&thread, Syscall::ChannelCall, 0),
+        },
+    )
 }
 
-/// Tries the short way with the object of a handle; a bad handle is for the long one to
-/// tell.
+/// An answer and the next call the short way, or the beginning of the long one.
 #[inline(always)]
-fn at_once<T: Stamped>(
-    thread: &Borrowed<'_, Thread>,
+pub(super) fn port_reply_wait_at_once(port: u64, token: u64, words: &Words) -> Handover {
+    let cpu = arch::this_cpu();
+    let Some(thread) = sched::current_on(cpu) else {
+        return Handover::NONE;
+    };
+    Masked::with(
+        |masked| match peek::<Port>(masked, &thread, port, Rights::READ) {
+            Some(object) => object.reply_wait_at_once(cpu, thread, port, token, words),
+            None => refuse(&thread, Syscall::PortReplyWait, token),
+        },
+    )
+}
+
+/// The object of a handle; what is wrong with one is for the long way to tell.
+#[inline(always)]
+fn peek<'a, T: Stamped>(
+    masked: Masked<'a>,
+    thread: &'a Thread,
     handle: u64,
     rights: Rights,
-    way: impl FnOnce(Borrowed<'_, T>) -> AtOnce,
-) -> AtOnce {
-    let Ok(table) = thread.handles() else {
-        return AtOnce::Refused;
-    };
-    // What was taken along by a call that is made again is given on the long way.
-    Masked::with(|masked| match table.peek(masked, Handle(handle), rights) {
-        Some(object) => way(object),
-        None => AtOnce::Refused,
-    })
+) -> Option<Borrowed<'a, T>> {
+    let table = thread.handles().ok()?;
+    table.peek(masked, Handle(handle), rights)
 }
 
-/// Makes a call take the long way, which reads its frame: the call's number, its token, and
-/// no deadline.
+/// As [`refuse`], for the running thread.
 #[cold]
 pub(super) fn refuse_direct(number: u64, token: u64) -> Handover {
-    let thread = sched::current();
-    for (register, value) in [(8, number), (DEADLINE, NEVER), (TOKEN, token)] {
-        thread.frame().set_register(register, value);
+    match Syscall::from_number(number) {
+        Some(call) => refuse(&sched::current(), call, token),
+        None => Handover::NONE,
     }
-    Handover::NONE
 }
 
 /// A call the long way.

@@ -36,7 +36,7 @@ mod upcall;
 
 use crate::arch::{
     self, DirectHandler, Handover, LongHandler, PENDING_BLOCKED, ShortHandler, ShortResult,
-    SyscallTable,
+    SyscallTable, Words,
 };
 use crate::sync::epoch::Masked;
 use abi::Error;
@@ -140,16 +140,7 @@ extern "C" fn no_long_call(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> u6
 }
 
 /// Where the handler of a call in registers would be, and where one takes the long way.
-extern "C" fn no_direct_call(
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-    _: u64,
-) -> Handover {
+extern "C" fn no_direct_call(_: u64, _: u64, _: &Words) -> Handover {
     Handover::NONE
 }
 
@@ -201,7 +192,7 @@ macro_rules! short_or_long {
 macro_rules! direct {
     ($number:literal $name:ident $at_once:ident) => {
         pub(super) mod $name {
-            use crate::arch::{DirectHandler, Handover, LongHandler, ShortHandler};
+            use crate::arch::{DirectHandler, Handover, LongHandler, ShortHandler, Words};
 
             pub(in crate::syscall) use crate::arch::direct_call as short;
             extern "C" fn long(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> u64 {
@@ -209,30 +200,12 @@ macro_rules! direct {
                 0
             }
             pub(in crate::syscall) const LONG: LongHandler = long;
-            extern "C" fn direct(
-                object: u64,
-                a: u64,
-                b: u64,
-                c: u64,
-                d: u64,
-                e: u64,
-                f: u64,
-                token: u64,
-            ) -> Handover {
-                crate::syscall::$at_once(object, [a, b, c, d, e, f], token)
+            extern "C" fn direct(object: u64, token: u64, words: &Words) -> Handover {
+                crate::syscall::$at_once(object, token, words)
             }
             pub(in crate::syscall) const DIRECT: DirectHandler = direct;
             pub(in crate::syscall) const STRICT_SHORT: ShortHandler = crate::arch::direct_call;
-            extern "C" fn refuse(
-                _: u64,
-                _: u64,
-                _: u64,
-                _: u64,
-                _: u64,
-                _: u64,
-                _: u64,
-                token: u64,
-            ) -> Handover {
+            extern "C" fn refuse(_: u64, token: u64, _: &Words) -> Handover {
                 crate::syscall::refuse_direct($number, token)
             }
             pub(in crate::syscall) const STRICT_DIRECT: DirectHandler = refuse;

@@ -118,10 +118,37 @@ pub fn running_place() -> &'static AtomicPtr<Context> {
     &local().current
 }
 
-/// What this CPU says about what it runs.
+/// The CPU this runs on, found once for several uses; right as long as interrupts stay
+/// masked.
+#[derive(Clone, Copy, Debug)]
+pub struct ThisCpu {
+    local: &'static CpuLocal,
+}
+
+impl ThisCpu {
+    /// Its number.
+    #[inline(always)]
+    pub fn id(self) -> u32 {
+        self.local.id.load(Ordering::Relaxed)
+    }
+
+    /// The place that says whose program it runs.
+    #[inline(always)]
+    pub fn running_place(self) -> &'static AtomicPtr<Context> {
+        &self.local.current
+    }
+
+    /// What it says about what it runs.
+    #[inline(always)]
+    pub fn marks(self) -> &'static CpuMarks {
+        &self.local.marks
+    }
+}
+
+/// The CPU this runs on. Interrupts are masked.
 #[inline(always)]
-pub fn marks() -> &'static CpuMarks {
-    &local().marks
+pub fn this_cpu() -> ThisCpu {
+    ThisCpu { local: local() }
 }
 
 /// What a CPU says about what it runs; the boot CPU's for a number beyond the last.

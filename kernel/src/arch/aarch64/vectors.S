@@ -337,8 +337,8 @@ vectors_short_pending:
     b       vectors_return
 
 // The row of a call in registers, whose thread may go straight to another one. Its
-// handler, in the last part of the table, runs with interrupts masked and has the words
-// for its arguments; the flags of the caller are lost. It is left out for calls with a
+// handler, in the last part of the table, runs with interrupts masked and finds the words
+// on the stack; the flags of the caller are lost. It is left out for calls with a
 // handle or a deadline. Called with the thread in x17 and its table in x11.
 .global vectors_syscall_direct
 vectors_syscall_direct:
@@ -359,7 +359,8 @@ vectors_syscall_direct:
     cmn     x9, #1                         // no deadline
     ccmp    x7, #0, #0, eq                 // and no handle
     b.ne    vectors_direct_full
-    mov     x7, x10                        // the token
+    mov     x1, x10                        // the token
+    mov     x2, sp
     add     x16, x11, x8, lsl #3
     ldr     x16, [x16, #({rows} * 16)]
     blr     x16

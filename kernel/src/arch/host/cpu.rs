@@ -84,14 +84,35 @@ pub struct CpuMarks {
     pub domain: AtomicU64,
 }
 
-/// One for each test thread.
-pub fn marks() -> &'static CpuMarks {
-    MARKS.with(|marks| *marks)
+/// The one CPU of a test thread.
+#[derive(Clone, Copy, Debug)]
+pub struct ThisCpu;
+
+impl ThisCpu {
+    /// Always 0.
+    pub fn id(self) -> u32 {
+        0
+    }
+
+    /// One place for each test thread.
+    pub fn running_place(self) -> &'static AtomicPtr<Context> {
+        running_place()
+    }
+
+    /// One for each test thread.
+    pub fn marks(self) -> &'static CpuMarks {
+        MARKS.with(|marks| *marks)
+    }
+}
+
+/// The one CPU of a test thread.
+pub fn this_cpu() -> ThisCpu {
+    ThisCpu
 }
 
 /// That of the test thread.
 pub fn marks_of(_cpu: usize) -> &'static CpuMarks {
-    marks()
+    this_cpu().marks()
 }
 
 /// One place for each test thread.

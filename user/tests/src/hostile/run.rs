@@ -76,7 +76,15 @@ pub fn attack(call: Syscall, arguments: &[u64]) -> Attack {
 pub fn calls(attacks: &[Attack]) -> Result<Vec<Fate>, String> {
     let arena = need!(Arena::new());
     let journal = need!(Journal::new());
-    batch::run(&arena, attacks, &journal, true)
+    batch::run(&arena, attacks, &journal, false)
+}
+
+/// Whether a call does not come back by itself.
+pub fn waits(call: Syscall, arguments: &[u64]) -> Result<bool, String> {
+    let arena = need!(Arena::new());
+    let journal = need!(Journal::new());
+    let fates = batch::run(&arena, &[attack(call, arguments)], &journal, true)?;
+    Ok(matches!(fates.first(), Some(Fate::Waited)))
 }
 
 /// What comes back from one call; an error of the test where nothing does.

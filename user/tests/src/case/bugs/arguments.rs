@@ -503,19 +503,16 @@ fn deadlines() -> Verdict {
         1 << 63,
         (1 << 63) - 1,
         u64::MAX / 1000,
-        u64::MAX / 1_000_000_000 + 1,
         1 << 62,
     ];
     for deadline in far {
-        let fates = run::calls(&[run::attack(Syscall::ThreadSleep, &[deadline])])?;
-        let Some(Fate::Waited) = fates.first() else {
-            return Err(alloc::format!("sleeping until {deadline}: {fates:?}"));
-        };
+        if !run::waits(Syscall::ThreadSleep, &[deadline])? {
+            return Err(alloc::format!("sleeping until {deadline} is no sleep"));
+        }
     }
     let event = need!(rt::event::create());
     let wait = [event.get().0, u64::from(Signals::USER_0.bits()), 1 << 63];
-    let fates = run::calls(&[run::attack(Syscall::EventWait, &wait)])?;
-    check!(matches!(fates.first(), Some(Fate::Waited)));
+    check!(run::waits(Syscall::EventWait, &wait)?);
     // The past is over.
     for deadline in [0, 1, 1_000_000] {
         check_eq!(run::error(Syscall::ThreadSleep, &[deadline])?, None);

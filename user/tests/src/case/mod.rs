@@ -22,6 +22,7 @@ pub mod protection;
 pub mod restrictions;
 pub mod revocation;
 pub mod rights;
+pub mod scaling;
 pub mod system;
 pub mod threads;
 pub mod upcalls;
@@ -68,6 +69,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         attacks::CASES,
         instructions::CASES,
         protection::CASES,
+        scaling::CASES,
         system::CASES,
     ]
     .into_iter()

@@ -44,9 +44,7 @@ impl Ground {
     /// Opens what is needed.
     pub fn new() -> Result<Ground, String> {
         let path = format!("{FOLDER}/hostile");
-        if !need!(fs::exists(&path)) {
-            need!(fs::create_dir(&path));
-        }
+        need!(fs::create_dir_all(&path));
         let terminal = match rt::startup::handle(Tag::Terminal) {
             // What is swept must not write to it, nor wait for its input.
             Some(terminal) => {
@@ -402,7 +400,9 @@ impl Sleeper {
 
 impl Drop for Sleeper {
     fn drop(&mut self) {
-        // Where it has ended already there is nothing to do.
+        // Where it has ended already there is nothing to do. Waited for, so that those that
+        // are about to end do not add up.
         let _ = rt::process::kill(self.process.get(), 0);
+        let _ = rt::handle::wait(self.process.get(), Signals::TERMINATED, abi::NEVER);
     }
 }

@@ -36,9 +36,9 @@ const RARE: [(Syscall, u64); 13] = [
     (Syscall::UpcallReturn, 512),
     (Syscall::ProcessRestrict, 512),
     // Now and then these hit what the copy itself stands on.
-    (Syscall::MemoryUnmap, 16),
-    (Syscall::MemoryProtect, 16),
-    (Syscall::ThreadCreate, 4),
+    (Syscall::MemoryUnmap, 64),
+    (Syscall::MemoryProtect, 64),
+    (Syscall::ThreadCreate, 64),
     (Syscall::ProcessSpawn, 16),
     (Syscall::ProcessClone, 16),
     (Syscall::DirectorySync, 16),
@@ -158,7 +158,7 @@ fn compose(dice: &mut Dice, call: &SyscallInfo, arena: &Arena, plan: &Plan<'_>) 
     let mut registers = [0; REGISTERS];
     for register in &mut registers {
         // What a call does not look at may be anything.
-        *register = dice.next();
+        *register = dice.roll();
     }
     for (register, arg) in registers.iter_mut().zip(call.args) {
         *register = argument(dice, arg.kind, arena, plan);
@@ -171,7 +171,7 @@ fn compose(dice: &mut Dice, call: &SyscallInfo, arena: &Arena, plan: &Plan<'_>) 
         registers[9] = deadline(dice);
     }
     registers[8] = match dice.below(1000) {
-        0 => dice.next(),
+        0 => dice.roll(),
         _ => call.number,
     };
     Attack {
@@ -314,7 +314,7 @@ impl Dice {
     }
 
     /// The next one, of all.
-    pub fn next(&mut self) -> u64 {
+    pub fn roll(&mut self) -> u64 {
         self.state ^= self.state >> 12;
         self.state ^= self.state << 25;
         self.state ^= self.state >> 27;
@@ -323,7 +323,7 @@ impl Dice {
 
     /// The next one, below `end`, which is not 0.
     pub fn below(&mut self, end: u64) -> u64 {
-        (self.next() >> 11).checked_rem(end).unwrap_or(0)
+        (self.roll() >> 11).checked_rem(end).unwrap_or(0)
     }
 }
 
@@ -335,7 +335,7 @@ mod tests {
     fn dice_repeat_with_their_seed_and_differ_with_another() {
         let roll = |seed| {
             let mut dice = Dice::new(seed);
-            [dice.next(), dice.next(), dice.next()]
+            [dice.roll(), dice.roll(), dice.roll()]
         };
         assert_eq!(roll(1), roll(1));
         assert_ne!(roll(1), roll(3));

@@ -1,4 +1,4 @@
-//! Attacks with system calls: the program `Hostile`, below limits, and who watches it.
+//! Attacks with system calls, made by the program `Hostile` below limits.
 
 use abi::job::JobResource;
 use abi::startup::Tag;

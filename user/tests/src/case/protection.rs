@@ -1,4 +1,4 @@
-//! Memory: never writable and executable, never somebody else's, checked as it is used.
+//! Memory: never code and data at once, never somebody else's.
 
 use alloc::format;
 use core::sync::atomic::Ordering;

@@ -44,7 +44,7 @@ pub fn main(seed: u64, count: u64) -> Outcome {
     control(&real)?;
     match accepted.first() {
         None => Ok(Rc::OK),
-        Some((value, how)) => Err(Failure::new(&format!("{value:#x} gives {how:?}"))),
+        Some((value, how)) => Err(Failure::new(format!("{value:#x} gives {how:?}"))),
     }
 }
 
@@ -55,7 +55,7 @@ fn invent(dice: &mut Dice, real: u64, number: u64) -> u64 {
         0 => real ^ (number / 4 % NEAR) ^ ((number / 4 / NEAR) << 32),
         1 => real ^ (1 << dice.below(64)) ^ (1 << dice.below(64)),
         2 => dice.below(1 << 20) | (dice.below(1 << 16) << 32),
-        _ => dice.next(),
+        _ => dice.roll(),
     }
 }
 

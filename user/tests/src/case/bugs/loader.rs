@@ -242,7 +242,7 @@ fn headers() -> Verdict {
         let mut bytes = whole.clone();
         for _ in 0..=dice.below(3) {
             let at = usize::try_from(dice.below(headers as u64)).unwrap_or(0);
-            let value = [0, 1, 0x7f, 0x80, 0xff, dice.next() as u8];
+            let value = [0, 1, 0x7f, 0x80, 0xff, dice.roll() as u8];
             let value = value.get(dice.below(6) as usize).copied().unwrap_or(0);
             if let Some(byte) = bytes.get_mut(at) {
                 *byte = value;

@@ -7,6 +7,7 @@ pub mod arguments;
 pub mod exits;
 pub mod loader;
 pub mod races;
+pub mod ranges;
 
 use abi::{Error, Syscall};
 
@@ -15,9 +16,15 @@ use crate::hostile::run;
 
 /// The tests.
 pub fn all() -> impl Iterator<Item = &'static Case> {
-    [arguments::CASES, loader::CASES, exits::CASES, races::CASES]
-        .into_iter()
-        .flatten()
+    [
+        ranges::CASES,
+        arguments::CASES,
+        loader::CASES,
+        exits::CASES,
+        races::CASES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Fails the test unless each call, in a copy of this process, gives one of these errors.

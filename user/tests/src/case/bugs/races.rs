@@ -344,7 +344,11 @@ fn rights() -> Verdict {
     let mut handle = need!(event.try_clone());
     let (mut may, mut refused, mut given) = (all, 0u64, 0u64);
     for _ in 0..STEPS {
-        let wanted = Rights::from_bits_truncate(dice.next() as u32 | dice.next() as u32);
+        let any = Rights::from_bits_truncate(dice.roll() as u32 | dice.roll() as u32);
+        let wanted = match dice.below(2) {
+            0 => any,
+            _ => any.intersection(may),
+        };
         let expected = may.contains(Rights::DUPLICATE) && may.contains(wanted);
         match rt::handle::duplicate(handle.get(), wanted) {
             Ok(copy) => {

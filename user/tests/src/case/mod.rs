@@ -15,7 +15,9 @@ pub mod heartbeat;
 pub mod instructions;
 pub mod jobs;
 pub mod memory;
+pub mod pipes;
 pub mod pointers;
+pub mod ports;
 pub mod processes;
 pub mod programs;
 pub mod protection;
@@ -25,8 +27,10 @@ pub mod rights;
 pub mod scaling;
 pub mod system;
 pub mod threads;
+pub mod timers;
 pub mod upcalls;
 pub mod vectors;
+pub mod waits;
 
 use alloc::string::String;
 
@@ -52,6 +56,10 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         threads::CASES,
         vectors::CASES,
         events::CASES,
+        timers::CASES,
+        pipes::CASES,
+        ports::CASES,
+        waits::CASES,
         calls::CASES,
         channels::CASES,
         processes::CASES,

@@ -97,7 +97,11 @@ impl Kit {
             flags
         ));
         need!(rt::file::truncate(file.get(), 512));
+        let (reader, writer) = need!(rt::pipe::create(0));
         let mut objects = alloc::vec![
+            ("timer", need!(rt::timer::create())),
+            ("reader", reader),
+            ("writer", writer),
             ("event", event),
             ("port", port),
             ("channel", channel),
@@ -204,7 +208,7 @@ impl Kit {
     /// Handles that are tried wherever a handle is wanted: one of each kind, and values
     /// that were one, or look like one.
     pub fn handles(&self) -> Vec<Value> {
-        const KINDS: [&str; 15] = [
+        const KINDS: [&str; 18] = [
             "event",
             "channel",
             "port",
@@ -213,6 +217,9 @@ impl Kit {
             "program",
             "memory",
             "job",
+            "timer",
+            "reader",
+            "writer",
             "process",
             "thread",
             "clock",

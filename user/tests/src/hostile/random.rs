@@ -113,7 +113,7 @@ fn one_round(
         .enumerate()
     {
         let handles = kits.get(index % kits.len().max(1)).map(Kit::handles);
-        let handle = handles.and_then(|all| all.get(index / kits.len().max(1) % 15).copied());
+        let handle = handles.and_then(|all| all.get(index / kits.len().max(1) % 18).copied());
         word.store(handle.map_or(0, |(_, handle)| handle), Ordering::Release);
     }
     let mut arenas = Vec::new();

@@ -122,6 +122,8 @@ fn expected(call: &SyscallInfo) -> Answer {
         Some(Syscall::ProcessExit | Syscall::ThreadExit | Syscall::ProcessExec) => Answer::End,
         // Nobody wakes, nobody serves; the tests of futexes and calls have somebody who does.
         Some(Syscall::FutexWait | Syscall::ChannelCall) => Answer::Refusal(Error::TimedOut),
+        // No point in time has come for a new timer.
+        Some(Syscall::TimerRead) => Answer::Refusal(Error::WouldBlock),
         // There is no upcall to return from; the tests of upcalls have one.
         Some(Syscall::UpcallReturn) => Answer::Refusal(Error::BadState),
         // The machine would stop; every scenario ends by it.

@@ -71,6 +71,10 @@ pub const CASES: &[Case] = &[
         run: startup_record,
     },
     Case {
+        name: "arguments::a_short_list_says_how_many_there_are",
+        run: short_list,
+    },
+    Case {
         name: "bugs::bug_021_exec_forgets_the_old_program",
         run: exec,
     },
@@ -528,6 +532,30 @@ fn startup_record() -> Verdict {
         check!(matches!(error, None | Some(Error::Fault)));
     }
     check_eq!(record.magic, abi::startup::STARTUP_MAGIC);
+    Ok(())
+}
+
+/// Handles of a long list: several times what the kernel looks at in one go.
+const MANY: usize = 200;
+
+/// A list of more handles than fit was a fault, once it was longer than what the kernel looks
+/// at in one go. Found by the sweep.
+fn short_list() -> Verdict {
+    let own = rt::startup::handle(Tag::OwnProcess).ok_or("no handle to this process")?;
+    let mut many = alloc::vec::Vec::new();
+    for _ in 0..MANY {
+        many.push(need!(rt::event::create()));
+    }
+    let all = need!(rt::process::info(own)).handles;
+    let mut rows = alloc::vec![abi::handle::HandleInfo::default(); MANY * 2];
+    for room in [0, 1, 2, 31, 33, MANY, MANY * 2] {
+        rows.fill(abi::handle::HandleInfo::default());
+        let part = rows.get_mut(..room).ok_or("?")?;
+        let total = need!(rt::handle::list(own, part));
+        check_eq!(total as u64, all);
+        let written = rows.iter().filter(|row| row.handle.is_some()).count();
+        check_eq!(written, room.min(total));
+    }
     Ok(())
 }
 

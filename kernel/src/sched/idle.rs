@@ -8,7 +8,8 @@ use crate::sync::atomic::Ordering;
 use crate::sync::{Parker, set_parker};
 use crate::time::now_ns;
 
-use super::cpu::{CURRENT, IDLE, queue, set_running, slice_ticks};
+use super::cpu::{CURRENT, IDLE, queue, set_running};
+use super::entity::Turns;
 use super::thread::{Thread, ThreadError, ThreadStart, state};
 use super::{switch, timer, wait};
 
@@ -20,7 +21,7 @@ extern "C" fn idle(_argument: u64) -> ! {
         // Announced first: a thread that becomes ready from here on interrupts the sleep.
         IDLE.fetch_or(1 << me, Ordering::AcqRel);
         switch::reap(me);
-        if queue(me).lock().ready.is_empty() {
+        if queue(me).lock().run.is_empty() {
             timer::program();
             arch::wait_for_interrupt();
         }
@@ -37,7 +38,7 @@ fn adopt_idle(me: usize, thread: Ref<Thread>) {
         let mut queue = queue(me).lock();
         queue.idle = Some(thread.clone());
         queue.switched_at = arch::counter();
-        queue.slice_ticks = slice_ticks();
+        queue.run.set_up(me, Turns::at(arch::counter_hz()));
     }
     CURRENT.replace(Some(thread));
     set_running(me);

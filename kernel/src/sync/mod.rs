@@ -4,6 +4,7 @@
 //! - [`SpinLock`]: short critical sections, interrupts masked;
 //! - [`Mutex`]: long ones, the waiter sleeps;
 //! - [`Queue`]: a first-in first-out queue of [`Ref`]s that allocates nothing;
+//! - [`Heap`]: the same by key, the least first;
 //! - [`Slot`]: a place for one such element;
 //! - [`OnceRef`]: a reference that is set once;
 //! - [`WaitList`]: a list that does not count its elements, which leave it before they end;
@@ -19,6 +20,7 @@
 mod borrowed;
 mod boxed;
 pub mod epoch;
+mod heap;
 mod mutex;
 mod once_ref;
 mod published;
@@ -37,6 +39,7 @@ pub use spin::Once;
 
 pub use borrowed::Borrowed;
 pub use boxed::try_box;
+pub use heap::{Heap, HeapLink, HeapLinked, is_before};
 pub use mutex::{Mutex, MutexGuard};
 pub use once_ref::OnceRef;
 pub use published::{Published, Stamped};

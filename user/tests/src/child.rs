@@ -18,8 +18,8 @@ use viper::process::Command;
 use viper::{Outcome, Program, Rc, env, fs, println, thread};
 
 const TEMPLATE: Template = Template::parse(
-    "CODE/N,SLEEP/S,WHERE/S,WORDS/K,VARIABLE/K,CREATE/K,HERE/S,RESTRICT/K,COPY/S,PIPES/K/N,\
-     FULL/S,HAS/K,MORE/M",
+    "CODE/N,SLEEP/S,WHERE/S,WORDS/K,VARIABLE/K,CREATE/K,HERE/S,RESTRICT/K,SHARE/K,COPY/S,\
+     PIPES/K/N,FULL/S,HAS/K,MORE/M",
 );
 const CODE: Number = TEMPLATE.number("CODE");
 const SLEEP: Switch = TEMPLATE.switch("SLEEP");
@@ -31,6 +31,7 @@ const HERE: Switch = TEMPLATE.switch("HERE");
 const RESTRICT: Text = TEMPLATE.text("RESTRICT");
 const FULL: Switch = TEMPLATE.switch("FULL");
 const HAS: Text = TEMPLATE.text("HAS");
+const SHARE: Text = TEMPLATE.text("SHARE");
 const COPY: Switch = TEMPLATE.switch("COPY");
 const PIPES: Number = TEMPLATE.number("PIPES");
 const MORE: Many = TEMPLATE.many("MORE");
@@ -58,6 +59,9 @@ fn main(args: &Args) -> Outcome {
     }
     if let Some(number) = args.get(HAS) {
         return Ok(has(number.parse().unwrap_or(0)));
+    }
+    if let Some(how) = args.get(SHARE) {
+        return crate::share::run(how);
     }
     if args.get(COPY) {
         return copy();

@@ -25,6 +25,7 @@ pub mod restrictions;
 pub mod revocation;
 pub mod rights;
 pub mod scaling;
+pub mod scheduling;
 pub mod system;
 pub mod threads;
 pub mod timers;
@@ -54,6 +55,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         rights::CASES,
         memory::CASES,
         threads::CASES,
+        scheduling::CASES,
         vectors::CASES,
         events::CASES,
         timers::CASES,

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use abi::fs::{OpenFlags, RenameArgs};
 use abi::memory::MapFlags;
 use abi::process::{SpawnArgs, ThreadArgs};
+use abi::scheduling::Scheduling;
 use abi::startup::Tag;
 use abi::syscall::ArgKind;
 use abi::upcall::UpcallKinds;
@@ -16,6 +17,7 @@ use rt::hostile::{Arena, Attack, Journal, SLOT_BYTES};
 use rt::memory::Mapping;
 use rt::probe::{self, Argument};
 use rt::process::Side;
+use rt::thread;
 use rt::upcall::Upcalls;
 use viper::fs;
 use zerocopy::IntoBytes;
@@ -38,6 +40,7 @@ pub struct Ground {
     folder: OwnedHandle,
     program: OwnedHandle,
     terminal: Option<OwnedHandle>,
+    thread: thread::JoinHandle,
 }
 
 impl Ground {
@@ -57,6 +60,11 @@ impl Ground {
             folder: need!(fs::open_directory(&path)).0,
             program: need!(fs::open_program("SYS:Tests/Child")),
             terminal,
+            // It does nothing, and whoever attacks a thread attacks it.
+            thread: need!(thread::spawn(
+                thread::STACK_BYTES,
+                alloc::boxed::Box::new(|| { while thread::sleep_until(abi::NEVER).is_ok() {} }),
+            )),
         })
     }
 }
@@ -110,6 +118,7 @@ impl Kit {
             ("job", need!(rt::job::create(Handle::NONE))),
             ("directory", folder),
             ("program", need!(ground.program.try_clone())),
+            ("thread", need!(all_of(ground.thread.handle()))),
         ];
         if let Some(terminal) = &ground.terminal {
             objects.push(("terminal", need!(terminal.try_clone())));
@@ -189,7 +198,6 @@ impl Kit {
         };
         let tag = match kind {
             "process" => return Some(self.sleeper.as_ref()?.process.get()),
-            "thread" => Some(Tag::OwnThread),
             "clock" => Some(Tag::Clock),
             "log" => Some(Tag::Log),
             "system" => Some(Tag::System),
@@ -240,6 +248,10 @@ impl Kit {
         values
     }
 
+    fn is(&self, call: Syscall) -> bool {
+        self.call.number == call as u64
+    }
+
     /// What makes a call succeed at a place.
     pub fn good(&self, place: &Place) -> u64 {
         let Some(arg) = self.call.args.get(place.register) else {
@@ -247,6 +259,8 @@ impl Kit {
             return 0;
         };
         match arg.kind {
+            // Needed only by who wants more than its share.
+            ArgKind::Handle if arg.name == "job" && self.is(Syscall::ThreadSetScheduling) => 0,
             ArgKind::Handle => self.object(arg.name).unwrap_or(Handle::NONE).0,
             ArgKind::In | ArgKind::Out => self.arena.slot(place.register),
             ArgKind::Value if arg.name == "address" => self.spare(),
@@ -296,9 +310,10 @@ impl Kit {
 
     /// What an address argument of this name leads to.
     fn record(&self, name: &str) -> Vec<u8> {
-        let number = self.call.number;
-        let is = |call: Syscall| call as u64 == number;
-        if is(Syscall::ProcessSpawn) || is(Syscall::ProcessExec) {
+        if self.is(Syscall::ThreadSetScheduling) {
+            return Scheduling::default().as_bytes().to_vec();
+        }
+        if self.is(Syscall::ProcessSpawn) || self.is(Syscall::ProcessExec) {
             let file = self.object("program").unwrap_or(Handle::NONE);
             let args = SpawnArgs {
                 file,
@@ -306,7 +321,7 @@ impl Kit {
             };
             return args.as_bytes().to_vec();
         }
-        if is(Syscall::ThreadCreate) {
+        if self.is(Syscall::ThreadCreate) {
             let (entry, stack) = (rt::hostile::idle_thread(), self.arena.end());
             let args = ThreadArgs {
                 entry,
@@ -315,7 +330,7 @@ impl Kit {
             };
             return args.as_bytes().to_vec();
         }
-        if is(Syscall::DirectoryRename) {
+        if self.is(Syscall::DirectoryRename) {
             let [from, to] = PATH_SLOTS.map(|slot| self.arena.slot(slot));
             let (from_len, to_len) = (PATH_BYTES as u64, PATH_BYTES as u64);
             let args = RenameArgs {
@@ -339,6 +354,11 @@ impl Kit {
         let first = self.call.args.iter().find(|arg| is_address(arg.kind));
         first.map_or(Vec::new(), |arg| self.record(arg.name))
     }
+}
+
+/// Another handle with the same rights.
+fn all_of(handle: Handle) -> rt::Result<OwnedHandle> {
+    rt::handle::duplicate(handle, rt::handle::info(handle)?.rights())
 }
 
 /// Whether a call gives handles away.
@@ -391,13 +411,13 @@ impl Sleeper {
                     ready.store(1, core::sync::atomic::Ordering::Release);
                 }
                 while upcalls.is_ok() {
-                    let _ = rt::thread::sleep_until(abi::NEVER);
+                    let _ = thread::sleep_until(abi::NEVER);
                 }
                 rt::process::exit(0)
             }
             Side::Original(process) => {
                 while journal.progress().0 == 0 {
-                    rt::thread::yield_now();
+                    thread::yield_now();
                 }
                 Ok(Sleeper { process })
             }

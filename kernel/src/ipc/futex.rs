@@ -75,6 +75,9 @@ pub fn futex_wait(
         match arch::load_user_u32(address) {
             None => FutexOutcome::NotPresent,
             Some(value) if value != expected => FutexOutcome::Changed,
+            // Who ends a wait takes the thread off the list under this lock: where that
+            // has been already, nobody would take it off again.
+            Some(_) if !thread.waits() => FutexOutcome::Changed,
             Some(_) => match waiting.push(thread.to_ref()) {
                 Ok(()) => FutexOutcome::Waits,
                 Err(_) => FutexOutcome::Failed(Error::BadState),

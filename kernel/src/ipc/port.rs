@@ -300,10 +300,12 @@ impl Port {
         &self.core
     }
 
-    /// Puts the running thread on the list, unless something is ready.
+    /// Puts the running thread on the list, unless something is ready or somebody has ended
+    /// its wait already: who does so takes it off the list under the same lock, and would
+    /// not find it there.
     pub fn enlist(&self, thread: &Borrowed<'_, Thread>) -> bool {
         let mut state = self.core.state.lock();
-        state.ready.is_empty() && state.waiting.push(thread.to_ref()).is_ok()
+        state.ready.is_empty() && thread.waits() && state.waiting.push(thread.to_ref()).is_ok()
     }
 }
 

@@ -164,6 +164,11 @@ impl Thread {
         self.set_option(option::RESTART);
     }
 
+    /// The call is not made again after all: somebody else has ended the wait.
+    pub fn keep_results(&self) {
+        self.options.store(0, Ordering::Relaxed);
+    }
+
     /// Puts the arguments of a call that is made again back into the frame; done when the
     /// thread is switched to, after its entry into the kernel has finished with the frame.
     #[inline]

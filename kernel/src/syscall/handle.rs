@@ -103,7 +103,10 @@ pub(super) fn handle_list(cx: &Context, [process, rows, bytes, ..]: Args) -> Out
             });
             let fits = count.min(room.saturating_sub(sent));
             let bytes = batch.get(..fits).unwrap_or(&[]).as_bytes();
-            out.copy_from(sent.saturating_mul(ROW_BYTES), bytes)?;
+            // Behind the end of the room there is no place for no rows either.
+            if fits > 0 {
+                out.copy_from(sent.saturating_mul(ROW_BYTES), bytes)?;
+            }
             sent = sent.saturating_add(count);
             if count < LIST_BATCH {
                 return Ok(Outcome::value(seen as u64));

@@ -79,7 +79,12 @@ pub(super) fn port_wait(cx: &Context, args: Args) -> Outcome {
             cx.thread
                 .open_wait(WaitTarget::List(port.waiter()), deadline)?;
             cx.thread.restart_call(Syscall::PortWait as u64, args);
-            if port.enlist(cx.thread) || !cx.thread.close_wait() {
+            if port.enlist(cx.thread) {
+                return Ok(Outcome::Blocked);
+            }
+            if !cx.thread.close_wait() {
+                // Ended by somebody else, with an error: the call is not made again.
+                cx.thread.keep_results();
                 return Ok(Outcome::Blocked);
             }
             arch::irq_enable();

@@ -23,6 +23,7 @@ pub mod file;
 pub mod futex;
 pub mod handle;
 mod heap;
+pub mod hostile;
 pub mod job;
 pub mod lock;
 pub mod memory;

@@ -1,7 +1,7 @@
 //! Memory objects and mappings.
 #![allow(unsafe_code, reason = "maps pages and hands them out as slices")]
 
-use core::sync::atomic::{AtomicU8, AtomicU64};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
 use abi::memory::{Advice, MapFlags};
 use abi::{Error, Handle};
@@ -184,6 +184,16 @@ impl Mapping {
         let words = self.bytes / size_of::<AtomicU64>();
         // SAFETY: as in `atomics`; a mapping starts at a page.
         Some(unsafe { core::slice::from_raw_parts(self.start as *const AtomicU64, words) })
+    }
+
+    /// The same as words of 32 bits, which threads can wait for.
+    pub fn futex_words(&self) -> Option<&[AtomicU32]> {
+        if !self.flags.contains(MapFlags::READ | MapFlags::WRITE) {
+            return None;
+        }
+        let words = self.bytes / size_of::<AtomicU32>();
+        // SAFETY: as in `atomic_words`.
+        Some(unsafe { core::slice::from_raw_parts(self.start as *const AtomicU32, words) })
     }
 
     /// Forgets the contents: the pages read as zeros, and are taken anew when touched.

@@ -2,11 +2,14 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use abi::memory::MapFlags;
 use abi::process::RestrictFlags;
-use abi::{Syscall, SyscallInfo};
+use abi::startup::Tag;
+use abi::{Signals, Syscall, SyscallInfo};
+use rt::call::{Message, Received};
 use rt::memory::Mapping;
 use viper::args::{Args, Many, Number, Switch, Template, Text};
 use viper::fs::File;
@@ -16,7 +19,7 @@ use viper::{Outcome, Program, Rc, descriptor, env, fs, println, thread};
 
 const TEMPLATE: Template = Template::parse(
     "CODE/N,SLEEP/S,WHERE/S,WORDS/K,VARIABLE/K,CREATE/K,HERE/S,RESTRICT/K,SHARE/K,\
-     COPY/S,PIPES/K/N,FROM/K/N,TO/K/N,FORK/S,MORE/M",
+     COPY/S,PIPES/K/N,FROM/K/N,TO/K/N,FORK/S,FULL/S,HAS/K,MORE/M",
 );
 const CODE: Number = TEMPLATE.number("CODE");
 const SLEEP: Switch = TEMPLATE.switch("SLEEP");
@@ -26,6 +29,8 @@ const VARIABLE: Text = TEMPLATE.text("VARIABLE");
 const CREATE: Text = TEMPLATE.text("CREATE");
 const HERE: Switch = TEMPLATE.switch("HERE");
 const RESTRICT: Text = TEMPLATE.text("RESTRICT");
+const FULL: Switch = TEMPLATE.switch("FULL");
+const HAS: Text = TEMPLATE.text("HAS");
 const SHARE: Text = TEMPLATE.text("SHARE");
 const COPY: Switch = TEMPLATE.switch("COPY");
 const PIPES: Number = TEMPLATE.number("PIPES");
@@ -51,6 +56,12 @@ fn main(args: &Args) -> Outcome {
     }
     if let Some(how) = args.get(RESTRICT) {
         return restricted(how);
+    }
+    if args.get(FULL) {
+        return full();
+    }
+    if let Some(number) = args.get(HAS) {
+        return Ok(has(number.parse().unwrap_or(0)));
     }
     if let Some(how) = args.get(SHARE) {
         return crate::share::run(how);
@@ -131,7 +142,7 @@ fn fork_and_exec() -> Outcome {
 
 /// Makes pipes of the usual size until it cannot; how many, at most `count`.
 fn pipes(count: i64) -> u8 {
-    let mut all = alloc::vec::Vec::new();
+    let mut all = Vec::new();
     while i64::try_from(all.len()).is_ok_and(|made| made < count) {
         let Ok(pipe) = rt::pipe::create(0) else { break };
         all.push(pipe);
@@ -175,7 +186,7 @@ fn restricted(how: &str) -> Outcome {
         // Short calls and others take different ways to the handle.
         let bad = abi::Handle(0x1234_5678);
         let error = match how {
-            "handle-late" => rt::handle::wait(bad, abi::Signals::READABLE, abi::NOW).err(),
+            "handle-late" => rt::handle::wait(bad, Signals::READABLE, abi::NOW).err(),
             _ => rt::handle::close(bad).err(),
         };
         let expected = error == Some(abi::Error::BadHandle);
@@ -190,6 +201,42 @@ fn restricted(how: &str) -> Outcome {
         Err(abi::Error::BadSyscall) => NO_CALL,
         Err(_) => 0,
     }))
+}
+
+/// Whether a number is a handle of this process.
+fn has(number: u64) -> Rc {
+    match rt::handle::info(abi::Handle(number)) {
+        Err(abi::Error::BadHandle) => Rc::new(BAD_HANDLE),
+        _ => Rc::OK,
+    }
+}
+
+/// Takes handles until there are no more, and then answers calls through the channel it was
+/// given: each with its first word and one more.
+fn full() -> Outcome {
+    let channel = rt::startup::handle(Tag::User).ok_or(abi::Error::NotFound)?;
+    let port = rt::port::create()?;
+    rt::port::add(port.get(), channel, Signals::READABLE, 1)?;
+    let mut kept = Vec::new();
+    while let Ok(event) = rt::event::create() {
+        kept.push(event);
+    }
+    rt::channel::write(channel, b"ready", &[])?;
+    let mut answer = None;
+    loop {
+        answer = match rt::call::reply_wait(port.get(), answer, abi::NEVER) {
+            Ok(Received::Call { token, message, .. }) => {
+                let [first, ..] = message.words;
+                let words = [first.wrapping_add(1), 0, 0, 0, 0, 0];
+                Some((token, Message::words(words)))
+            }
+            Ok(Received::Event { signals, .. }) if signals.contains(Signals::PEER_CLOSED) => {
+                return Ok(Rc::OK);
+            }
+            // A call that could not be taken, or whose caller has gone.
+            Ok(Received::Event { .. }) | Err(_) => None,
+        };
+    }
 }
 
 /// Addresses of a function, of fresh memory and of the stack.

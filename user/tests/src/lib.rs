@@ -3,7 +3,7 @@
 //! [`selftest`] is the program `SelfTest`: it runs every [`case`] and prints one
 //! line for each. The other modules are programs it starts, or that scenarios
 //! outside start: [`child`], [`bomb`], [`fault`],
-//! [`share`], [`soak`] and [`writer`].
+//! [`hostile`], [`share`], [`soak`] and [`writer`].
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -13,6 +13,7 @@ pub mod bomb;
 pub mod case;
 pub mod child;
 pub mod fault;
+pub mod hostile;
 pub mod selftest;
 pub mod share;
 pub mod soak;

@@ -7,6 +7,7 @@ mod bad_disk;
 mod boot;
 mod console;
 mod exec;
+mod hostile;
 pub mod lab;
 mod measure;
 mod power_cut;
@@ -114,6 +115,14 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "a_disk_in_use_is_left_alone",
         run: storage::disk_in_use,
+    },
+    Scenario {
+        name: "random_calls_hurt_nobody",
+        run: hostile::random_calls,
+    },
+    Scenario {
+        name: "null_calls_scale",
+        run: hostile::null_calls_scale,
     },
     Scenario {
         name: "power_cuts_lose_nothing",

@@ -302,8 +302,8 @@ pub(super) fn init_features() {
     aarch64_cpu::asm::barrier::isb(aarch64_cpu::asm::barrier::SY);
 }
 
-/// Counts retired instructions where there is a PMU, readable by programs: the
-/// benchmarks under instruction counting use it.
+/// Counts retired instructions where there is a PMU. Programs may read the counter, and
+/// change nothing: the benchmarks under instruction counting use it.
 fn init_counters() {
     let dfr0: u64;
     // SAFETY: reading an ID register has no effect.
@@ -323,7 +323,8 @@ fn init_counters() {
             event = in(reg) 8u64,
             counter = in(reg) 1u64,
             enable = in(reg) 1u64,
-            user = in(reg) 0b1101u64,
+            // Event and cycle counters, not the control registers (EN stays 0).
+            user = in(reg) 0b1100u64,
             options(nostack)
         );
     }

@@ -71,7 +71,7 @@ const READ_WRITE: MapFlags = MapFlags::READ.union(MapFlags::WRITE);
 const PAGE: usize = abi::PAGE_SIZE;
 
 /// Runs `work` in a copy of this process; its result is the copy's return code.
-fn in_copy(work: impl FnOnce(Handle, Handle) -> u8) -> Result<i32, alloc::string::String> {
+pub fn in_copy(work: impl FnOnce(Handle, Handle) -> u8) -> Result<i32, alloc::string::String> {
     match need!(rt::process::clone()) {
         Side::Copy { process, thread } => rt::process::exit(i32::from(work(process, thread))),
         Side::Original(copy) => {

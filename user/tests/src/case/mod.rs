@@ -1,7 +1,9 @@
 //! The tests of `SelfTest`, by what they are about.
 
 pub mod accounts;
+pub mod attacks;
 pub mod bombs;
+pub mod bugs;
 pub mod calls;
 pub mod channels;
 pub mod clones;
@@ -11,6 +13,7 @@ pub mod events;
 pub mod faults;
 pub mod files;
 pub mod heartbeat;
+pub mod instructions;
 pub mod jobs;
 pub mod memory;
 pub mod pipes;
@@ -18,9 +21,11 @@ pub mod pointers;
 pub mod ports;
 pub mod processes;
 pub mod programs;
+pub mod protection;
 pub mod restrictions;
 pub mod revocation;
 pub mod rights;
+pub mod scaling;
 pub mod scheduling;
 pub mod shell;
 pub mod system;
@@ -75,10 +80,15 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         programs::CASES,
         faults::CASES,
         pointers::CASES,
+        attacks::CASES,
+        instructions::CASES,
+        protection::CASES,
+        scaling::CASES,
         system::CASES,
     ]
     .into_iter()
     .flatten()
+    .chain(bugs::all())
 }
 
 /// Fails the test unless a condition holds.

@@ -43,7 +43,8 @@ fn handle(tag: Tag) -> Result<abi::Handle, &'static str> {
     rt::startup::handle(tag).ok_or("a handle was not given to this program")
 }
 
-pub(super) fn memory_info() -> Result<MemoryInfo, alloc::string::String> {
+/// What the memory is used for.
+pub fn memory_info() -> Result<MemoryInfo, alloc::string::String> {
     let mut info = MemoryInfo::default();
     let system = handle(Tag::System)?;
     need!(rt::system::info(

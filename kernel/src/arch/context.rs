@@ -1,7 +1,8 @@
 //! What a thread's registers are while it does not run.
 
+use super::atomic::{AtomicU32, AtomicU64, Ordering};
+#[cfg(target_os = "none")]
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Bits of `SPSR_EL1` that are a program's own: N, Z, C, V and BTYPE (ARM ARM C5.2.18).
 const STATUS_OF_PROGRAM: u64 = 0xf000_0c00;
@@ -205,6 +206,7 @@ impl Context {
 }
 
 // The offsets in vectors.S.
+#[cfg(target_os = "none")]
 const _: () = {
     assert!(offset_of!(Context, frame) == 0);
     assert!(offset_of!(UserFrame, sp) == 248);

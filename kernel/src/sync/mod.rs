@@ -21,6 +21,7 @@ mod boxed;
 pub mod epoch;
 mod mutex;
 mod once_ref;
+mod plant;
 mod published;
 mod queue;
 mod ref_slot;
@@ -32,13 +33,17 @@ mod tie;
 mod wait_list;
 mod wait_queue;
 
-pub use core::sync::atomic;
+#[cfg(all(test, feature = "model"))]
+mod models;
+
+pub use crate::arch::atomic;
 pub use spin::Once;
 
 pub use borrowed::Borrowed;
 pub use boxed::try_box;
 pub use mutex::{Mutex, MutexGuard};
 pub use once_ref::OnceRef;
+pub use plant::{planted, unless_planted};
 pub use published::{Published, Stamped};
 pub use queue::{Link, Linked, Queue};
 pub use ref_slot::RefSlot;

@@ -4,7 +4,7 @@ use core::fmt;
 
 use alloc::vec::Vec;
 
-use super::{Once, Ref, SpinLock};
+use super::{Once, Ref, SpinLock, planted};
 
 /// A thread as wait queues see it.
 pub trait Parked: Send + Sync {
@@ -65,7 +65,11 @@ impl WaitQueue {
             };
             let registered = self.register(me.clone());
             // Registered before asking again: an unpark in between ends the park at once.
-            let result = ready();
+            let result = if planted("queue-look-again") {
+                None
+            } else {
+                ready()
+            };
             let mut expired = false;
             if result.is_none() {
                 let limit = if registered {
@@ -108,7 +112,13 @@ impl WaitQueue {
             }
         };
         // Outside the lock: unparking takes the scheduler's.
-        waiter.inspect(|waiter| waiter.unpark()).is_some()
+        waiter
+            .inspect(|waiter| {
+                if !planted("queue-wake") {
+                    waiter.unpark();
+                }
+            })
+            .is_some()
     }
 }
 

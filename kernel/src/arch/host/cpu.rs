@@ -1,17 +1,9 @@
-//! One CPU for each test thread; masking is remembered, nothing interrupts.
+//! What a CPU of the host says of itself.
 
-use super::std::cell::Cell;
-use super::std::{self, thread_local};
-use core::sync::atomic::AtomicPtr;
-
-use crate::arch::Context;
-
-thread_local! {
-    static MASKED: Cell<bool> = const { Cell::new(false) };
-    static PENDING: Cell<u32> = const { Cell::new(0) };
-    static RUNNING: &'static AtomicPtr<Context> =
-        std::boxed::Box::leak(std::boxed::Box::new(AtomicPtr::default()));
-}
+#[cfg(feature = "model")]
+pub use super::model::cpu::*;
+#[cfg(not(feature = "model"))]
+pub use super::single::*;
 
 bitflags::bitflags! {
     /// As on the machine.
@@ -22,40 +14,6 @@ bitflags::bitflags! {
         /// Random number instruction.
         const RNDR = 1 << 1;
     }
-}
-
-/// Whether interrupts were masked.
-#[derive(Clone, Copy, Debug)]
-pub struct IrqState(bool);
-
-/// Masks interrupts.
-pub fn irq_save() -> IrqState {
-    IrqState(MASKED.replace(true))
-}
-
-/// Goes back to an earlier state.
-pub fn irq_restore(state: IrqState) {
-    MASKED.set(state.0);
-}
-
-/// Masks interrupts.
-pub fn irq_disable() {
-    MASKED.set(true);
-}
-
-/// Unmasks interrupts.
-pub fn irq_enable() {
-    MASKED.set(false);
-}
-
-/// Whether interrupts are unmasked.
-pub fn irqs_enabled() -> bool {
-    !MASKED.get()
-}
-
-/// Always CPU 0.
-pub fn cpu_id() -> usize {
-    0
 }
 
 /// No model.
@@ -76,39 +34,9 @@ pub fn hardware_random() -> Option<u64> {
 /// Nothing to install.
 pub(in crate::arch) fn install_syscalls(_table: *const u8) {}
 
-/// One place for each test thread.
-pub fn running_place() -> &'static AtomicPtr<Context> {
-    RUNNING.with(|place| *place)
-}
-
 /// Nobody makes calls here.
 pub fn calls_made(_cpu: usize) -> u64 {
     0
-}
-
-/// Sets pending bits.
-pub fn raise_pending(bits: u32) {
-    PENDING.set(PENDING.get() | bits);
-}
-
-/// The pending bits.
-pub fn pending() -> u32 {
-    0
-}
-
-/// Takes the pending bits.
-pub fn take_pending() -> u32 {
-    PENDING.replace(0)
-}
-
-/// Gives the host's CPU away.
-pub fn wait_for_interrupt() {
-    std::thread::yield_now();
-}
-
-/// One turn of a wait loop.
-pub fn spin_hint() {
-    std::thread::yield_now();
 }
 
 /// Nothing to synchronise.

@@ -47,6 +47,14 @@ impl UserFrame {
         }
     }
 
+    /// Clears the registers that no call returns and that the entry of a call in
+    /// registers leaves as they were.
+    pub fn clear_lost(&self) {
+        for register in self.registers.iter().take(19).skip(11) {
+            register.store(0, Ordering::Relaxed);
+        }
+    }
+
     /// Gives registers `x1` to `x6` to another frame.
     #[inline]
     pub fn pass_words(&self, to: &UserFrame) {
@@ -168,7 +176,8 @@ pub struct Context {
     pub(super) translation: AtomicU64,
     on_cpu: AtomicU32,
     pub(super) vector_live: AtomicU32,
-    vector_pad: u64,
+    /// Address of the table of the calls its program may make.
+    calls: AtomicU64,
     pub(super) vector: VectorState,
 }
 
@@ -189,6 +198,12 @@ impl Context {
         self.on_cpu.load(Ordering::Acquire) != 0
     }
 
+    /// As [`Context::is_on_cpu`], for whoever makes a fence before using what the CPU left.
+    #[inline(always)]
+    pub fn is_used(&self) -> bool {
+        self.on_cpu.load(Ordering::Relaxed) != 0
+    }
+
     /// Marks the thread as in use by a CPU; the switch away from it ends that.
     pub fn set_on_cpu(&self) {
         self.on_cpu.store(1, Ordering::Relaxed);
@@ -197,6 +212,18 @@ impl Context {
     /// Sets the page table register value to run with.
     pub fn set_translation(&self, translation: u64) {
         self.translation.store(translation, Ordering::Relaxed);
+    }
+
+    /// The calls of its program are the usual ones, or those of one that has given some
+    /// up; from its next call on.
+    pub fn use_calls(&self, is_strict: bool) {
+        self.calls
+            .store(super::hooks::calls_address(is_strict), Ordering::Relaxed);
+    }
+
+    /// Whether its calls are those of a program that has given some up.
+    pub fn has_strict_calls(&self) -> bool {
+        self.calls.load(Ordering::Relaxed) == super::hooks::calls_address(true)
     }
 
     /// Whether the thread will go on in its program, with no kernel frames.
@@ -218,5 +245,6 @@ const _: () = {
     assert!(offset_of!(Context, translation) == 296);
     assert!(offset_of!(Context, on_cpu) == 304);
     assert!(offset_of!(Context, vector_live) == 308);
+    assert!(offset_of!(Context, calls) == 312);
     assert!(offset_of!(Context, vector) == 320);
 };

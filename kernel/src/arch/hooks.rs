@@ -2,7 +2,7 @@
 
 use spin::Once;
 
-use super::UserFrame;
+use super::{Context, UserFrame};
 
 /// The running thread should give way to another.
 pub const PENDING_RESCHEDULE: u32 = 1 << 0;
@@ -30,16 +30,67 @@ pub type ShortHandler = unsafe extern "C" fn(u64, u64, u64, u64, u64, u64) -> Sh
 /// has raised [`PENDING_BLOCKED`], and somebody else writes both.
 pub type LongHandler = extern "C" fn(u64, u64, u64, u64, u64, u64) -> u64;
 
-/// The calls by number; one more row than `count`, which answers every number beyond.
+/// The thread that a call in registers goes on with at once; or nobody, and all there is
+/// to do about it is done.
+///
+/// The registers of the machine, and nothing else, stand for who runs: until the call
+/// returns, its own thread is still on the CPU.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Handover {
+    next: *const Context,
+    /// Page table register value to run it with.
+    translation: u64,
+}
+
+impl Handover {
+    /// To nobody; the caller's registers are in its frame.
+    pub const NONE: Handover = Handover {
+        next: core::ptr::null(),
+        translation: 0,
+    };
+
+    /// To a thread that waits without kernel frames, which the scheduler has made the
+    /// running one.
+    #[inline(always)]
+    pub fn to(next: &Context, translation: u64) -> Handover {
+        Handover { next, translation }
+    }
+
+    /// Whether it is to nobody.
+    pub fn is_none(&self) -> bool {
+        self.next.is_null()
+    }
+}
+
+/// Registers `x0` to `x7` of the caller of a call in registers.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Words([u64; 8]);
+
+impl Words {
+    /// The six words that go along.
+    pub fn message(&self) -> [u64; 6] {
+        let [_, words @ .., _] = self.0;
+        words
+    }
+}
+
+/// Code of a call in registers: channel or port, token, words.
+pub type DirectHandler = extern "C" fn(u64, u64, &Words) -> Handover;
+
+/// The calls by number; one more row than there are numbers, for every number beyond.
 #[repr(C)]
 #[derive(Debug)]
 pub struct SyscallTable<const ROWS: usize> {
-    /// Number of calls.
-    pub count: u64,
-    /// The short calls; [`long_call`] for the others.
+    /// The short calls; [`long_call`](super::long_call) for the others.
     pub short: [ShortHandler; ROWS],
-    /// The others; for a short call the one that refuses.
+    /// The others, and the long way of calls in registers; for a short call the one that
+    /// refuses.
     pub long: [LongHandler; ROWS],
+    /// The calls in registers, whose `short` is [`direct_call`](super::direct_call); for any other the one
+    /// that refuses.
+    pub direct: [DirectHandler; ROWS],
 }
 
 /// What kind of access faulted.
@@ -132,19 +183,17 @@ static HOOKS: Once<&'static Hooks> = Once::new();
 /// Registers the kernel's answers; the first registration stays.
 pub fn set_hooks(hooks: &'static Hooks) {
     HOOKS.call_once(|| hooks);
-    super::back_end::cpu::install_syscalls(core::ptr::from_ref(hooks.syscalls).cast());
 }
 
-/// Says whether this CPU's thread is one with strict calls from now on.
-#[inline]
-pub fn use_strict_calls(is_strict: bool) {
-    let Some(hooks) = HOOKS.get() else { return };
+/// Address of a table of calls; 0 before start-up has come so far that programs run.
+pub(super) fn calls_address(is_strict: bool) -> u64 {
+    let Some(hooks) = HOOKS.get() else { return 0 };
     let table = if is_strict {
         hooks.strict_syscalls
     } else {
         hooks.syscalls
     };
-    super::back_end::cpu::install_syscalls(core::ptr::from_ref(table).cast());
+    core::ptr::from_ref(table).addr() as u64
 }
 
 /// The registered answers, if start-up has come that far.

@@ -31,17 +31,19 @@ pub use back_end::atomic;
 pub use back_end::boot::{BootInfo, CpuStart, StartError, init_secondary_cpu, start_cpu};
 pub use back_end::copy::{copy_from_user, copy_to_user, load_user_u32};
 pub use back_end::cpu::{
-    Features, IrqState, calls_made, cpu_id, cpu_model, features, hardware_random, irq_disable,
-    irq_enable, irq_restore, irq_save, irqs_enabled, pending, raise_pending, running_place,
-    spin_hint, synchronize_code, take_pending, wait_for_interrupt,
+    CpuMarks, Features, IrqState, ThisCpu, calls_made, cpu_id, cpu_model, features,
+    hardware_random, irq_disable, irq_enable, irq_restore, irq_save, irqs_enabled, marks_of,
+    pending, raise_pending, running_place, spin_hint, synchronize_code, take_pending, this_cpu,
+    wait_for_interrupt,
 };
-pub use back_end::exception::{frame_call, long_call};
+pub use back_end::exception::{direct_call, long_call};
 pub use back_end::interrupt::{
     GicConfig, enable_line, gic_version, init_gic, init_gic_cpu, send_ipi,
 };
 pub use back_end::mmu::{
     ImageLayout, activate_kernel_table, dma_barrier, empty_table, extend_boot_map, flush_all,
-    flush_asid, flush_page, image_layout, image_tail, phys_to_virt, publish_tables, virt_to_phys,
+    flush_asid, flush_page, image_layout, image_tail, leave_program_space, phys_to_virt,
+    publish_tables, virt_to_phys,
 };
 pub use back_end::page_memory::{copy_page, zero_page};
 pub use back_end::power::{
@@ -55,9 +57,9 @@ pub use back_end::switch::{
 pub use back_end::timer::{arm_timer, counter, counter_hz, disarm_timer, init_timer};
 pub use context::{Context, UserFrame, VectorState};
 pub use hooks::{
-    Access, FaultCause, Hooks, LongHandler, PENDING_ATTENTION, PENDING_BLOCKED, PENDING_RESCHEDULE,
-    PanicFrame, ShortHandler, ShortResult, SyscallTable, UserFault, hooks, set_hooks,
-    use_strict_calls,
+    Access, DirectHandler, FaultCause, Handover, Hooks, LongHandler, PENDING_ATTENTION,
+    PENDING_BLOCKED, PENDING_RESCHEDULE, PanicFrame, ShortHandler, ShortResult, SyscallTable,
+    UserFault, Words, hooks, set_hooks,
 };
 pub use mark::terminal_idle_mark;
 pub use page::{

@@ -373,6 +373,21 @@ impl HandleTable {
         }
     }
 
+    /// As [`HandleTable::borrow`], without a reason.
+    #[inline(always)]
+    pub fn peek<'a, T: Stamped>(
+        &'a self,
+        masked: Masked<'a>,
+        handle: Handle,
+        rights: Rights,
+    ) -> Option<Borrowed<'a, T>> {
+        let value = handle.0 ^ self.salt;
+        let rights = u64::from(rights.bits());
+        let (wanted, mask) = ((value & GENERATION) | rights, GENERATION | KIND | rights);
+        self.index
+            .borrow(masked, word::low_half(value), wanted, mask)
+    }
+
     /// Why a borrow failed.
     #[cold]
     fn why_not(&self, value: u64, kind: u64) -> LookupError {

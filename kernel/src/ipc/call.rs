@@ -19,11 +19,13 @@ use crate::sync::{Borrowed, Ref, WaitList};
 use crate::time::now_ns;
 
 use super::channel::ChannelEnd;
-use super::desk::{issue_token, token_of};
+use super::desk::look_again;
 use super::port::{Core, Port};
 
 /// Register of a received call's key.
 pub(super) const KEY: usize = 9;
+/// Register of a call's deadline.
+pub(super) const DEADLINE: usize = 9;
 /// Register of a call's token.
 pub(super) const TOKEN: usize = 10;
 /// Register of a handle that goes with the words.
@@ -79,7 +81,7 @@ impl Calls {
     /// Sets the server's registers that tell of a call.
     fn announce(caller: &Thread, server: &Thread, key: u64) {
         server.frame().set_register(KEY, key);
-        server.frame().set_register(TOKEN, issue_token(caller));
+        server.frame().set_register(TOKEN, caller.wait_token());
     }
 
     /// Takes a thread off whichever list it is in.
@@ -124,6 +126,8 @@ enum Sent {
     Direct(Ref<Thread>),
     /// To a server elsewhere, or to nobody yet: the caller waits.
     Waits,
+    /// To nobody, and the server that waited in its slot is to look.
+    Slotted(Ref<Thread>),
 }
 
 impl ChannelEnd {
@@ -141,7 +145,12 @@ impl ChannelEnd {
                 return Error::PeerClosed;
             }
             match &inbox.binding {
-                Some(binding) => binding.send(caller, self.peer_id(), deadline),
+                Some(binding) => {
+                    // The next call may go the short way.
+                    let core = &binding.core;
+                    caller.at_desk(core.number(), || core.waiter());
+                    binding.send(caller, self.peer_id(), deadline)
+                }
                 // Made again once the other end is in a port.
                 None => {
                     let target = WaitTarget::List(self.waiter());
@@ -160,6 +169,12 @@ impl ChannelEnd {
         match sent {
             Ok(Sent::Direct(server)) => sched::switch_to(server),
             Ok(Sent::Waits) => sched::block_frameless(),
+            Ok(Sent::Slotted(server)) => {
+                // Made again, its call finds the one in the list.
+                look_again(&server);
+                drop(server);
+                sched::block_frameless()
+            }
             Err(error) => error,
         }
     }
@@ -197,11 +212,10 @@ impl Binding {
         key.store(self.key, Ordering::Relaxed);
         waiting.push(caller);
         self.core.desk.set_busy();
-        if let Some(server) = self.core.desk.pop_server() {
-            // Made again, its call finds the one in the list.
-            server.end_slotted(None, [0; 3]);
-        }
-        Ok(Sent::Waits)
+        Ok(match self.core.desk.pop_server() {
+            Some(server) => Sent::Slotted(server),
+            None => Sent::Waits,
+        })
     }
 }
 
@@ -236,7 +250,7 @@ impl Port {
             if token != 0 {
                 let slotted = self.core().desk.take_caller(token);
                 let in_list = slotted.is_none();
-                let of_token = |thread: &Thread| token_of(thread) == token;
+                let of_token = |thread: &Thread| thread.wait_token() == token;
                 let found = slotted.or_else(|| calls.received.take_last(of_token));
                 let Some(caller) = found else {
                     return Served::Failed(Error::NotFound);
@@ -244,6 +258,7 @@ impl Port {
                 // One that is being told to give up does not hear the answer.
                 if !in_list || caller.claim_open() {
                     pass(server, &caller);
+                    caller.frame().clear_lost();
                     caller.frame().set_register(KEY, 0);
                     caller.frame().set_register(TOKEN, 0);
                     answered = caller.seize();

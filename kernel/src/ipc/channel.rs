@@ -72,14 +72,16 @@ pub(super) struct Inbox {
 }
 
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Side {
+    /// Whether calls go to `port`.
+    has_route: AtomicBool,
+    port_key: AtomicU64,
+    /// The first port that the end was put into.
+    port: OnceRef<PortCore>,
     base: ObjectBase,
     inbox: SpinLock<Inbox>,
     closed: AtomicBool,
-    /// The first port that the end was put into, and whether calls go there.
-    port: OnceRef<PortCore>,
-    port_key: AtomicU64,
-    has_route: AtomicBool,
 }
 
 impl Side {
@@ -89,7 +91,10 @@ impl Side {
         if !self.has_route.load(Ordering::Acquire) {
             return None;
         }
-        Some((self.port.get()?, self.port_key.load(Ordering::Relaxed)))
+        Some((
+            self.port.get_after()?,
+            self.port_key.load(Ordering::Relaxed),
+        ))
     }
 
     /// Locks the inbox; interrupts are masked.
@@ -98,16 +103,11 @@ impl Side {
     }
 }
 
-#[derive(Debug)]
-struct Core {
-    sides: [Side; 2],
-}
-
 /// One end of a channel.
 #[derive(Debug)]
 pub struct ChannelEnd {
-    core: Ref<Core>,
-    second: bool,
+    peer: Ref<Side>,
+    own: Ref<Side>,
 }
 
 impl Message {
@@ -126,33 +126,33 @@ impl ChannelEnd {
     /// # Errors
     /// [`AllocError`] where there is no memory.
     pub fn pair() -> Result<(Ref<ChannelEnd>, Ref<ChannelEnd>), AllocError> {
-        let side = || Side {
-            base: ObjectBase::new(Signals::WRITABLE),
-            inbox: SpinLock::new(Inbox::default()),
-            closed: AtomicBool::new(false),
-            port: OnceRef::new(),
-            port_key: AtomicU64::new(0),
-            has_route: AtomicBool::new(false),
+        let side = || {
+            Ref::new(Side {
+                has_route: AtomicBool::new(false),
+                port_key: AtomicU64::new(0),
+                port: OnceRef::new(),
+                base: ObjectBase::new(Signals::WRITABLE),
+                inbox: SpinLock::new(Inbox::default()),
+                closed: AtomicBool::new(false),
+            })
         };
-        let core = Ref::new(Core {
-            sides: [side(), side()],
-        })?;
-        let first = Ref::new(ChannelEnd {
-            core: core.clone(),
-            second: false,
-        })?;
-        let second = Ref::new(ChannelEnd { core, second: true })?;
-        Ok((first, second))
+        let (one, other) = (side()?, side()?);
+        let end = |own: &Ref<Side>, peer: &Ref<Side>| {
+            Ref::new(ChannelEnd {
+                peer: peer.clone(),
+                own: own.clone(),
+            })
+        };
+        Ok((end(&one, &other)?, end(&other, &one)?))
     }
 
     fn own(&self) -> &Side {
-        let [first, second] = &self.core.sides;
-        if self.second { second } else { first }
+        &self.own
     }
 
+    #[inline(always)]
     pub(super) fn peer(&self) -> &Side {
-        let [first, second] = &self.core.sides;
-        if self.second { first } else { second }
+        &self.peer
     }
 
     /// Delivers `message` to the other end.
@@ -258,9 +258,9 @@ impl ChannelEnd {
         self.peer().base.id()
     }
 
-    /// The channel as a list of waiting threads.
+    /// The other end as a list of threads whose calls nobody can receive yet.
     pub(super) fn waiter(&self) -> Ref<dyn Waiter> {
-        self.core.clone().widen(|core| core as *mut dyn Waiter)
+        self.peer.clone().widen(|side| side as *mut dyn Waiter)
     }
 
     /// Calls to this end go to a port from now on.
@@ -311,11 +311,9 @@ impl ChannelEnd {
     }
 }
 
-impl Waiter for Core {
+impl Waiter for Side {
     fn cancel(&self, thread: &Thread) {
-        for side in &self.sides {
-            side.inbox.lock().unbound.remove(thread);
-        }
+        self.inbox.lock().unbound.remove(thread);
     }
 }
 
@@ -364,7 +362,7 @@ impl KernelObject for ChannelEnd {
     }
 
     fn memory_bytes(&self) -> usize {
-        size_of::<ChannelEnd>().saturating_add(size_of::<Core>() / 2)
+        size_of::<ChannelEnd>().saturating_add(size_of::<Side>())
     }
 
     /// Wakes the other end, whose next read beyond the last message says `PeerClosed`.

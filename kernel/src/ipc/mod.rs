@@ -14,6 +14,7 @@ mod port;
 
 pub use call::Served;
 pub use channel::{ChannelEnd, Message, ReadError, SendError};
+pub use desk::refuse;
 pub use event::Event;
 pub use futex::{FutexOutcome, futex_wait, futex_wake};
 pub use port::{Port, PortError};

@@ -20,7 +20,7 @@ use crate::sync::{AllocError, Borrowed, Link, Linked, MaskedGuard, Queue, Ref, S
 
 use super::call::Calls;
 use super::channel::ChannelEnd;
-use super::desk::Desk;
+use super::desk::{Desk, look_again};
 
 /// One object in a port.
 struct Member {
@@ -55,6 +55,7 @@ impl State {
 }
 
 /// What members and waiting threads hold of a port.
+#[repr(C)]
 pub(super) struct Core {
     pub(super) desk: Desk,
     state: SpinLock<State>,
@@ -109,7 +110,7 @@ impl Woken {
             Woken::Listed(thread) => {
                 thread.complete_any(None, [0; 3]);
             }
-            Woken::Slotted(thread) => thread.end_slotted(None, [0; 3]),
+            Woken::Slotted(thread) => look_again(&thread),
         }
     }
 }

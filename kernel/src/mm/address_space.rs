@@ -8,13 +8,13 @@ use crate::arch::{self, Access, PageFlags};
 use crate::limits::{MAPPING_BYTES_MAX, MEMORY_MAP_END};
 use crate::sync::{Ref, SpinLock, Tie};
 
-use super::asid::Asid;
 use super::fault::{self, Step};
 use super::frame::{Frame, Purpose};
 use super::layout::Layout;
 use super::memory::SourceError;
 use super::page_table::{PageEntry, PageTable};
 use super::reclaim::reclaim;
+use super::translation::Translation;
 use super::vma::{Backing, Protected, Vma, VmaError, VmaList};
 use super::{PAGE, page_table};
 
@@ -31,8 +31,7 @@ const TABLES_PER_PAGE: u64 = 3;
 #[derive(Debug)]
 pub struct AddressSpace {
     pub(super) inner: SpinLock<Inner>,
-    root: u64,
-    asid: Asid,
+    translation: Ref<Translation>,
     pub(super) layout: Layout,
     pub(super) account: Ref<Account>,
 }
@@ -140,7 +139,13 @@ impl AddressSpace {
                 return Err(error.into());
             }
         };
-        let root = table.root();
+        let translation = match Ref::new(Translation::new(table.root())) {
+            Ok(translation) => translation,
+            Err(_) => {
+                account.uncharge(Resource::Tables, 1);
+                return Err(MapError::NoMemory);
+            }
+        };
         let inner = SpinLock::new(Inner {
             list: VmaList::default(),
             table,
@@ -148,8 +153,7 @@ impl AddressSpace {
         });
         Ok(AddressSpace {
             inner,
-            root,
-            asid: Asid::default(),
+            translation,
             layout,
             account,
         })
@@ -160,9 +164,9 @@ impl AddressSpace {
         &self.layout
     }
 
-    /// Value for `TTBR0_EL1`, for the CPU this runs on, which switches to it next.
-    pub fn translation(&self) -> u64 {
-        self.root | (u64::from(self.asid.activate()) << 48)
+    /// How the machine finds its pages.
+    pub fn translation(&self) -> &Ref<Translation> {
+        &self.translation
     }
 
     /// Adds a mapping; returns its address.
@@ -278,7 +282,7 @@ impl AddressSpace {
         // Pages come back with the new permissions at their next fault. Private pages
         // must keep their contents, so their entries are rewritten in place, always to
         // fewer permissions than the mapping has: a store faults once more.
-        let asid = self.asid.last();
+        let asid = self.translation.last_asid();
         let _ = inner.table.for_each_page(start, end, |_, entry| {
             entry.set(fault::reprotected(entry.get(), flags | PageFlags::USER));
             ControlFlow::<()>::Continue(())
@@ -398,12 +402,12 @@ impl AddressSpace {
 
     /// Forgets every translation, after entries were taken out or made read-only.
     pub(super) fn flush_all(&self) {
-        arch::flush_asid(self.asid.last());
+        arch::flush_asid(self.translation.last_asid());
     }
 
     /// Forgets a translation that was just taken out of the table.
     pub(super) fn flush(&self, address: u64) {
-        arch::flush_page(self.asid.last(), address);
+        arch::flush_page(self.translation.last_asid(), address);
     }
 }
 

@@ -34,6 +34,7 @@ mod page_table;
 mod reclaim;
 mod reservation;
 pub mod shortage;
+mod translation;
 mod unmap;
 mod user;
 mod vma;
@@ -51,6 +52,7 @@ pub use layout::Layout;
 pub use memory::{MemoryPages, PageSource, SourceError};
 pub use reclaim::{reclaim, set_reclaimer};
 pub use reservation::{HeapReservation, HeapReserve, RESERVE_RUN_BYTES, has_reservation};
+pub use translation::Translation;
 pub use user::{CopyError, UserReader, UserWriter, load_user_u32};
 pub use vma::Backing;
 

@@ -12,7 +12,7 @@ use crate::account::{Account, Charge, OpenAccount, Resource};
 use crate::arch::{Access, UserFrame};
 use crate::cap::{HandleTable, KernelObject, ObjectBase};
 use crate::entropy::random_u64;
-use crate::mm::{AddressSpace, MapError};
+use crate::mm::{AddressSpace, MapError, Translation};
 use crate::sched::{self, Owner, Thread, ThreadStart};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Borrowed, Ref, SpinLock};
@@ -396,7 +396,7 @@ impl Owner for Process {
         &self.handles
     }
 
-    fn translation(&self) -> u64 {
+    fn translation(&self) -> &Ref<Translation> {
         self.space.translation()
     }
 

@@ -41,6 +41,7 @@ fn adopt_idle(me: usize, thread: Ref<Thread>) {
     }
     CURRENT.replace(Some(thread));
     set_running(me);
+    crate::sync::epoch::join();
 }
 
 /// Begins to schedule on the boot CPU: `entry` becomes the first thread. The stack this

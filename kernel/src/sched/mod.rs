@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod cpu;
+mod handover;
 mod idle;
 mod switch;
 mod thread;
@@ -22,10 +23,11 @@ mod upcall;
 mod wait;
 
 pub use cpu::{CpuTimes, cpu_times, cpus_running};
+pub use handover::{go_slowly, hand_over};
 pub use idle::{start_boot_cpu, start_this_cpu};
 pub use switch::{
-    block_frameless, current, enqueue, exit_current, handle_ipi, handle_user_pending, mend_fault,
-    preempt_kernel, resume_current, switch_to, yield_frameless, yield_now,
+    block_frameless, current, current_on, enqueue, exit_current, handle_ipi, handle_user_pending,
+    mend_fault, preempt_kernel, resume_current, switch_to, yield_frameless, yield_now,
 };
 pub use thread::{Owner, Thread, ThreadError, ThreadStart, Used, spawn_kernel_thread};
 pub use timer::handle_timer;

@@ -1,6 +1,6 @@
 //! Giving the CPU from one thread to another.
 
-use crate::arch::{self, Access, PENDING_ATTENTION, PENDING_RESCHEDULE};
+use crate::arch::{self, Access, PENDING_ATTENTION, PENDING_RESCHEDULE, ThisCpu};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{Borrowed, Ref, epoch};
 
@@ -17,6 +17,12 @@ pub fn current() -> Borrowed<'static, Thread> {
     CURRENT
         .get()
         .expect("a thread runs on every CPU that schedules")
+}
+
+/// The running thread, if the scheduler runs on `cpu`, which is this one.
+#[inline(always)]
+pub fn current_on(cpu: ThisCpu) -> Option<Borrowed<'static, Thread>> {
+    CURRENT.get_on(cpu)
 }
 
 /// What becomes of the thread that gives the CPU away.
@@ -98,7 +104,7 @@ fn depart(previous: &Thread, how: Departure) -> Option<Borrowed<'static, Thread>
 }
 
 /// What has to be right before a thread goes on.
-fn prepare(next: &Thread) {
+pub(super) fn prepare(next: &Thread) {
     next.apply_restart();
     prepare_seized(next);
 }
@@ -109,11 +115,15 @@ fn prepare_seized(next: &Thread) {
     if next.needs_attention() {
         arch::raise_pending(PENDING_ATTENTION);
     }
-    if let Some(owner) = next.owner() {
-        next.context.set_translation(owner.translation());
-    }
-    epoch::enter_domain(next.domain());
-    arch::use_strict_calls(next.is_strict());
+    let cpu = arch::this_cpu();
+    epoch::enter_domain(cpu, next.domain());
+    let Some(translation) = next.translation() else {
+        return fence(Ordering::SeqCst);
+    };
+    let claimed = translation.claim(cpu);
+    fence(Ordering::SeqCst);
+    next.context
+        .set_translation(translation.confirm_or_renew(claimed));
 }
 
 /// Switches to the next thread, keeping the frames; returns when this one runs again.
@@ -226,7 +236,6 @@ pub fn preempt_kernel() {
 pub fn handle_user_pending() {
     let bits = arch::take_pending();
     let thread = current();
-    arch::use_strict_calls(thread.is_strict());
     if let Some(code) = thread.take_break()
         && let Some(owner) = thread.owner()
     {
@@ -276,7 +285,6 @@ pub fn handle_ipi() {
     epoch::acknowledge();
     let me = arch::cpu_id();
     if let Some(thread) = CURRENT.get() {
-        arch::use_strict_calls(thread.is_strict());
         if thread.needs_attention() {
             arch::raise_pending(PENDING_ATTENTION);
         }

@@ -6,7 +6,7 @@ use abi::Error;
 
 use crate::arch::{self, Access, Context, UserFrame};
 use crate::cap::{Capability, HandleTable};
-use crate::mm::KernelStack;
+use crate::mm::{KernelStack, Translation};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::epoch;
 use crate::sync::{Link, Linked, Parked, Ref, RefSlot, Runs, SpinLock};
@@ -14,15 +14,15 @@ use crate::time::{HeapSlot, Timed};
 
 use super::cpu;
 use super::upcall::Upcalls;
-use super::wait::{WaitTarget, Waiter};
+use super::wait::{WaitTarget, Waiter, first_wait};
 
 /// What a thread belongs to: a process, as the scheduler sees it.
 pub trait Owner: Any + Send + Sync {
     /// Its handles.
     fn handles(&self) -> &Ref<HandleTable>;
 
-    /// Page table register value of its address space.
-    fn translation(&self) -> u64;
+    /// How the machine finds the pages of its address space.
+    fn translation(&self) -> &Ref<Translation>;
 
     /// Mends a page fault of one of its threads if that needs no sleep.
     fn mend_fault(&self, address: u64, access: Access) -> bool;
@@ -36,11 +36,21 @@ pub trait Owner: Any + Send + Sync {
 
 /// Where a thread stands; changed under the lock of its home queue.
 pub(super) mod state {
-    pub const READY: u32 = 0;
-    pub const RUNNING: u32 = 1;
+    pub const RUNNING: u32 = 0;
+    pub const READY: u32 = 1;
     pub const PARKED: u32 = 2;
     pub const WAITING: u32 = 3;
     pub const DEAD: u32 = 4;
+}
+
+/// Bits that keep a thread from the short way of a call, and two of them from its program.
+pub(super) mod flag {
+    /// It has been told to end.
+    pub const KILLED: u32 = 1 << 0;
+    /// A break waits, and no upcall runs.
+    pub const BREAK_DUE: u32 = 1 << 1;
+    /// It takes a capability along.
+    pub const PARCEL: u32 = 1 << 2;
 }
 
 /// What a thread has used of the CPUs, up to its last switch.
@@ -80,12 +90,14 @@ pub struct Thread {
     pub(super) desk_list: SpinLock<Option<Ref<dyn Waiter>>>,
     /// A capability on its way with a call or an answer.
     parcel: SpinLock<Option<Capability>>,
-    has_parcel: AtomicBool,
-    pub(super) killed: AtomicBool,
-    pub(super) strict: AtomicBool,
+    /// What keeps it from the short way, see `flag`.
+    flags: AtomicU32,
     pub(super) upcalls: Upcalls,
     owner: Option<Ref<dyn Owner>>,
     handles: Option<Ref<HandleTable>>,
+    /// The domain whose values it reads without locks.
+    domain: u64,
+    translation: Option<Ref<Translation>>,
     ticks: AtomicU64,
     turns: AtomicU64,
     stack: KernelStack,
@@ -132,18 +144,20 @@ impl Thread {
         if let Some((entry, argument)) = kernel {
             arch::prepare_kernel_thread(&context, entry, argument);
         }
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        context.use_calls(false);
         Ref::new(Thread {
             context,
             link: Link::new(),
             timer_slot: HeapSlot::new(),
             timer_cpu: AtomicU32::new(0),
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            id,
             state: AtomicU32::new(state::PARKED),
             home: AtomicU32::new(cpu::least_loaded()),
             is_idle,
             permit: AtomicBool::new(false),
             expired: AtomicBool::new(false),
-            wait: AtomicU64::new(0),
+            wait: AtomicU64::new(first_wait(id)),
             options: AtomicU32::new(0),
             call: [const { AtomicU64::new(0) }; 6],
             call_number: AtomicU64::new(0),
@@ -153,11 +167,13 @@ impl Thread {
             desk: AtomicUsize::new(0),
             desk_list: SpinLock::new(None),
             parcel: SpinLock::new(None),
-            has_parcel: AtomicBool::new(false),
-            killed: AtomicBool::new(false),
-            strict: AtomicBool::new(false),
+            flags: AtomicU32::new(0),
             upcalls: Upcalls::default(),
             handles: owner.as_ref().map(|owner| owner.handles().clone()),
+            domain: owner
+                .as_ref()
+                .map_or(epoch::NO_DOMAIN, |owner| owner.handles().domain()),
+            translation: owner.as_ref().map(|owner| owner.translation().clone()),
             owner,
             ticks: AtomicU64::new(0),
             turns: AtomicU64::new(0),
@@ -213,31 +229,57 @@ impl Thread {
     }
 
     /// The domain whose values it reads without locks.
+    #[inline(always)]
     pub(super) fn domain(&self) -> u64 {
-        self.handles
-            .as_ref()
-            .map_or(epoch::NO_DOMAIN, |handles| handles.domain())
+        self.domain
+    }
+
+    /// How the machine finds its pages; nothing for a thread of the kernel alone.
+    #[inline(always)]
+    pub(super) fn translation(&self) -> Option<&Translation> {
+        self.translation.as_deref()
+    }
+
+    /// Sets or clears a flag.
+    pub(super) fn set_flag(&self, bit: u32, is_set: bool) {
+        if is_set {
+            self.flags.fetch_or(bit, Ordering::SeqCst);
+        } else {
+            self.flags.fetch_and(!bit, Ordering::SeqCst);
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn has_flag(&self, bits: u32) -> bool {
+        self.flags.load(Ordering::Acquire) & bits != 0
+    }
+
+    /// Whether anything keeps the thread from the short way of a call.
+    #[inline(always)]
+    pub fn is_held_up(&self) -> bool {
+        self.flags.load(Ordering::Relaxed) != 0
     }
 
     /// Gives the thread a capability to take along; returns one that was left from before.
     pub fn set_parcel(&self, parcel: Option<Capability>) -> Option<Capability> {
         let mut place = self.parcel.lock();
-        self.has_parcel.store(parcel.is_some(), Ordering::Relaxed);
+        self.set_flag(flag::PARCEL, parcel.is_some());
         core::mem::replace(&mut *place, parcel)
     }
 
     /// The capability that the thread takes along, if any.
     #[inline]
     pub fn take_parcel(&self) -> Option<Capability> {
-        if !self.has_parcel.load(Ordering::Relaxed) {
+        if !self.has_parcel() {
             return None;
         }
         self.set_parcel(None)
     }
 
     /// Whether the thread takes a capability along.
+    #[inline]
     pub fn has_parcel(&self) -> bool {
-        self.has_parcel.load(Ordering::Relaxed)
+        self.has_flag(flag::PARCEL)
     }
 
     /// What it has used of the CPUs.
@@ -265,25 +307,29 @@ impl Thread {
 
     /// Whether it has been told to end.
     pub fn is_killed(&self) -> bool {
-        self.killed.load(Ordering::Acquire)
+        self.has_flag(flag::KILLED)
     }
 
     /// Whether there is something to do before it goes back to its program.
     #[inline]
     pub(super) fn needs_attention(&self) -> bool {
-        self.is_killed() || self.upcalls.is_break_due()
+        self.has_flag(flag::KILLED | flag::BREAK_DUE)
+    }
+
+    /// As [`Thread::needs_attention`], after a fence.
+    #[inline(always)]
+    pub(super) fn needs_attention_now(&self) -> bool {
+        self.flags.load(Ordering::Relaxed) & (flag::KILLED | flag::BREAK_DUE) != 0
     }
 
     /// Whether its calls go the strict way.
-    #[inline]
     pub fn is_strict(&self) -> bool {
-        self.strict.load(Ordering::Relaxed)
+        self.context.has_strict_calls()
     }
 
-    /// Its calls go the strict way from its next turn or interrupt on.
+    /// Its calls go the strict way from its next one on.
     pub fn make_strict(&self) {
-        self.strict.store(true, Ordering::Release);
-        cpu::attract(self);
+        self.context.use_calls(true);
     }
 
     /// Lowest address of its kernel stack, for reports.
@@ -304,7 +350,7 @@ impl Thread {
     /// Tells the thread to end: a frameless wait ends with `Cancelled`, and it leaves its
     /// program at the next chance.
     pub fn kill(&self) {
-        self.killed.store(true, Ordering::SeqCst);
+        self.set_flag(flag::KILLED, true);
         fence(Ordering::SeqCst);
         self.complete_any(Some(Error::Cancelled), [0; 3]);
         cpu::attract(self);
@@ -313,12 +359,6 @@ impl Thread {
 
 impl Runs for Thread {
     const CONTEXT_OFFSET: usize = core::mem::offset_of!(Thread, context);
-}
-
-impl Drop for Thread {
-    fn drop(&mut self) {
-        assert!(!self.is_slotted(), "a thread was dropped in a slot");
-    }
 }
 
 impl Linked for Thread {

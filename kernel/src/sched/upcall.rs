@@ -6,10 +6,10 @@ use abi::Error;
 use abi::upcall::UpcallKinds;
 
 use crate::sync::SpinLock;
-use crate::sync::atomic::{AtomicBool, Ordering, fence};
+use crate::sync::atomic::{Ordering, fence};
 
 use super::cpu;
-use super::thread::Thread;
+use super::thread::{Thread, flag};
 
 /// What a thread asked for.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +33,6 @@ struct State {
 #[derive(Debug, Default)]
 pub(super) struct Upcalls {
     state: SpinLock<State>,
-    /// A break waits, and no upcall runs.
-    due: AtomicBool,
 }
 
 impl State {
@@ -48,38 +46,35 @@ impl State {
     }
 }
 
-impl Upcalls {
-    #[inline]
-    pub(super) fn is_break_due(&self) -> bool {
-        self.due.load(Ordering::Acquire)
-    }
-
-    /// Changes the state, and with it whether a break is due.
-    fn change<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
-        let mut state = self.state.lock();
+impl Thread {
+    /// Changes the state of its upcalls, and with it whether a break is due.
+    fn change_upcalls<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.upcalls.state.lock();
         let result = work(&mut state);
-        self.due.store(state.is_due(), Ordering::Release);
+        self.set_flag(flag::BREAK_DUE, state.is_due());
         result
     }
-}
 
-impl Thread {
+    fn is_break_due(&self) -> bool {
+        self.has_flag(flag::BREAK_DUE)
+    }
+
     /// Sets where it goes on at faults and breaks.
     pub fn set_upcall(&self, upcall: Upcall) {
-        self.upcalls.change(|state| state.wanted = Some(upcall));
-        if self.upcalls.is_break_due() {
+        self.change_upcalls(|state| state.wanted = Some(upcall));
+        if self.is_break_due() {
             cpu::attract(self);
         }
     }
 
     /// Takes no upcalls any more, for its program is another one.
     pub fn forget_upcalls(&self) {
-        self.upcalls.change(|state| *state = State::default());
+        self.change_upcalls(|state| *state = State::default());
     }
 
     /// Begins an upcall of this kind, if the thread takes it and none runs.
     pub fn begin_upcall(&self, kind: UpcallKinds) -> Option<Upcall> {
-        self.upcalls.change(|state| {
+        self.change_upcalls(|state| {
             let upcall = state.wanted.filter(|_| state.wants(kind) && !state.runs)?;
             state.runs = true;
             Some(upcall)
@@ -88,10 +83,8 @@ impl Thread {
 
     /// Ends the upcall that runs; false where none does.
     pub fn end_upcall(&self) -> bool {
-        let ended = self
-            .upcalls
-            .change(|state| core::mem::replace(&mut state.runs, false));
-        if self.upcalls.is_break_due() {
+        let ended = self.change_upcalls(|state| core::mem::replace(&mut state.runs, false));
+        if self.is_break_due() {
             cpu::attract(self);
         }
         ended
@@ -105,14 +98,14 @@ impl Thread {
     /// Makes the thread take a break; false where it does not take any. A break that waits
     /// already is replaced.
     pub fn interrupt(&self, code: u64) -> bool {
-        let taken = self.upcalls.change(|state| {
+        let taken = self.change_upcalls(|state| {
             let wants = state.wants(UpcallKinds::BREAK);
             if wants {
                 state.code = Some(code);
             }
             wants
         });
-        if taken && self.upcalls.is_break_due() {
+        if taken && self.is_break_due() {
             // Either this finds the wait open, or whoever opens it finds the break.
             fence(Ordering::SeqCst);
             self.complete_any(Some(Error::Cancelled), [0; 3]);
@@ -123,10 +116,9 @@ impl Thread {
 
     /// The break that is due, which is taken from here on.
     pub(super) fn take_break(&self) -> Option<u64> {
-        if !self.upcalls.is_break_due() {
+        if !self.is_break_due() {
             return None;
         }
-        self.upcalls
-            .change(|state| state.code.take_if(|_| !state.runs))
+        self.change_upcalls(|state| state.code.take_if(|_| !state.runs))
     }
 }

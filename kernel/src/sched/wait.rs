@@ -2,7 +2,7 @@
 
 use abi::{Error, Signals};
 
-use crate::arch;
+use crate::arch::{self, UserFrame};
 use crate::cap::{Capability, Heard, KernelObject, Observer, ObserverKey};
 use crate::sync::atomic::{AtomicU64, Ordering, fence};
 use crate::sync::{Borrowed, Parked, Ref};
@@ -74,6 +74,12 @@ mod stage {
     /// It is in a slot: whoever takes the thread out of it ends the wait.
     pub const SLOTTED: u64 = 4;
     pub const MASK: u64 = 7;
+}
+
+/// The wait word of a new thread: no two threads have the same numbers, as long as there
+/// were fewer than 2^29 threads and 2^32 waits of each.
+pub(super) const fn first_wait(thread: u64) -> u64 {
+    thread << 35
 }
 
 /// Bits of a thread's wait options.
@@ -199,8 +205,12 @@ impl Thread {
     #[cold]
     fn restore_arguments(&self) {
         let options = self.options.load(Ordering::Relaxed);
-        self.options
-            .store(options & option::KEEPS_PARCEL, Ordering::Relaxed);
+        let kept = if self.has_parcel() {
+            option::KEEPS_PARCEL
+        } else {
+            0
+        };
+        self.options.store(options & kept, Ordering::Relaxed);
         for (register, value) in self.call.iter().enumerate() {
             self.frame()
                 .set_register(register, value.load(Ordering::Relaxed));
@@ -301,39 +311,37 @@ impl Thread {
     }
 
     /// Begins a wait without a deadline in a slot of the thread's desk. The thread is put
-    /// into the slot after this, and then looks whether it [`Thread::is_killed`].
+    /// into the slot after this, and then looks whether it [`Thread::is_killed`]. Returns
+    /// [`Thread::wait_token`].
     #[inline(always)]
-    pub fn open_slotted(&self) {
+    pub fn open_slotted(&self) -> u64 {
         let number = (self.wait.load(Ordering::Relaxed) | stage::MASK).wrapping_add(1);
-        self.options.store(0, Ordering::Relaxed);
-        self.wait.store(number | stage::SLOTTED, Ordering::Relaxed);
+        let word = number | stage::SLOTTED;
+        self.wait.store(word, Ordering::Relaxed);
+        word
     }
 
-    /// The number of the thread's waits, for tokens.
+    /// A number that names the thread's wait: no two waits of any threads have the same.
     #[inline(always)]
-    pub fn wait_number(&self) -> u64 {
-        self.wait.load(Ordering::Relaxed) / (stage::MASK + 1)
-    }
-
-    /// Whether the thread is in a slot, or was taken out and not yet told.
-    pub(super) fn is_slotted(&self) -> bool {
-        self.wait.load(Ordering::Relaxed) & stage::MASK == stage::SLOTTED
+    pub fn wait_token(&self) -> u64 {
+        (self.wait.load(Ordering::Relaxed) & !stage::MASK) | stage::SLOTTED
     }
 
     /// The thread is out of its slot again, and does not wait.
     pub fn close_slotted(&self) {
         let number = self.wait.load(Ordering::Relaxed) & !stage::MASK;
-        self.options.store(0, Ordering::Relaxed);
         self.wait.store(number | stage::NONE, Ordering::Relaxed);
     }
 
-    /// Ends the wait of a thread that the caller has taken out of its slot.
-    pub fn end_slotted(&self, error: Option<Error>, values: [u64; 3]) {
-        self.frame()
-            .set_result(error.map_or(0, |error| error as u64), values);
-        if error.is_some() {
-            self.options.store(0, Ordering::Relaxed);
-        }
+    /// Ends with an error the wait of a thread that the caller has taken out of its slot.
+    pub fn end_slotted(&self, error: Error) {
+        self.end_slotted_with(|frame| frame.set_result(error as u64, [0; 3]));
+    }
+
+    /// As [`Thread::end_slotted`], with results that `write` puts into the frame.
+    pub fn end_slotted_with(&self, write: impl FnOnce(&UserFrame)) {
+        self.frame().clear_lost();
+        write(self.frame());
         cpu::make_ready(self, state::WAITING);
     }
 
@@ -342,15 +350,10 @@ impl Thread {
         let list = self.desk_list.lock().clone();
         let taken = list.is_some_and(|list| list.withdraw(self));
         if taken {
-            self.end_slotted(error, values);
+            let error = error.map_or(0, |error| error as u64);
+            self.end_slotted_with(|frame| frame.set_result(error, values));
         }
         taken
-    }
-
-    /// Nothing of its options outlives a slotted wait whose results are written.
-    #[inline(always)]
-    pub fn clear_options(&self) {
-        self.options.store(0, Ordering::Relaxed);
     }
 
     /// Whether a frameless wait is open.

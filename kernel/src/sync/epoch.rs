@@ -11,7 +11,7 @@
 use crate::arch::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use core::marker::PhantomData;
 
-use crate::arch::{self, cpu_id, send_ipi, spin_hint};
+use crate::arch::{self, ThisCpu, cpu_id, send_ipi, spin_hint};
 use crate::limits::CPUS_MAX;
 
 use super::{planted, unless_planted};
@@ -21,34 +21,26 @@ use super::{planted, unless_planted};
 #[repr(align(64))]
 struct Word(AtomicU64);
 
-static DOMAINS: [Word; CPUS_MAX] = [const { Word(AtomicU64::new(0)) }; CPUS_MAX];
 static ACKNOWLEDGED: [Word; CPUS_MAX] = [const { Word(AtomicU64::new(0)) }; CPUS_MAX];
 
 /// CPUs with a number below this may be in a domain.
-static CPUS_SEEN: AtomicUsize = AtomicUsize::new(0);
+static CPUS_JOINED: AtomicUsize = AtomicUsize::new(0);
 
 /// No domain.
 pub const NO_DOMAIN: u64 = 0;
 
-/// Says which domain this CPU's thread reads from now on. Interrupts are masked.
+/// This CPU runs programs from now on.
+pub fn join() {
+    CPUS_JOINED.fetch_max(cpu_id().saturating_add(1), Ordering::AcqRel);
+}
+
+/// Says which domain this CPU's thread reads from now on. Interrupts are masked, and a
+/// sequentially consistent fence follows before anything is read in the domain: it pairs
+/// with the one in [`quiesce`].
 #[inline(always)]
-pub fn enter_domain(domain: u64) {
-    let me = cpu_id();
-    let Some(Word(place)) = DOMAINS.get(me) else {
-        return;
-    };
-    if place.load(Ordering::Relaxed) != domain {
-        // Seen by others before anything is read in the new domain: pairs with the fence
-        // in `quiesce`.
-        // Released, so that what was read in the old one is done.
-        place.store(domain, Ordering::Release);
-        if CPUS_SEEN.load(Ordering::Relaxed) <= me {
-            CPUS_SEEN.fetch_max(me.saturating_add(1), Ordering::Relaxed);
-        }
-        if !planted("epoch-enter") {
-            fence(Ordering::SeqCst);
-        }
-    }
+pub fn enter_domain(cpu: ThisCpu, domain: u64) {
+    // Released, so that what was read in the old one is done.
+    cpu.marks().domain.store(domain, Ordering::Release);
 }
 
 /// This CPU took an interrupt that asked it to: it reads nothing just now.
@@ -83,10 +75,9 @@ pub fn quiesce(domain: u64) {
 
 /// The words of the CPUs that have ever run a program.
 fn places() -> impl Iterator<Item = (&'static AtomicU64, &'static AtomicU64)> {
-    let words = DOMAINS.iter().zip(&ACKNOWLEDGED);
-    words
-        .take(CPUS_SEEN.load(Ordering::Acquire))
-        .map(|(place, acknowledged)| (&place.0, &acknowledged.0))
+    let joined = CPUS_JOINED.load(Ordering::Acquire);
+    let words = ACKNOWLEDGED.iter().take(joined).enumerate();
+    words.map(|(cpu, acknowledged)| (&arch::marks_of(cpu).domain, &acknowledged.0))
 }
 
 #[cold]

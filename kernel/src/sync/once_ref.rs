@@ -37,6 +37,14 @@ impl<T> OnceRef<T> {
         core::ptr::eq(old, new.as_ptr())
     }
 
+    /// What was set, for whoever has acquired something that was released after that.
+    #[inline(always)]
+    pub fn get_after(&self) -> Option<Borrowed<'_, T>> {
+        let value = NonNull::new(self.place.load(Ordering::Relaxed));
+        // SAFETY: as in `get`.
+        value.map(|value| unsafe { Borrowed::from_raw(value) })
+    }
+
     /// What was set.
     #[inline(always)]
     pub fn get(&self) -> Option<Borrowed<'_, T>> {

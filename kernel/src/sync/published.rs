@@ -90,12 +90,14 @@ impl<T: ?Sized> Published<T> {
     #[inline]
     fn place(&self, index: u32) -> Option<&Place> {
         // Most tables need their first chunk only.
+        let [first, ..] = &self.chunks;
         let (chunk, within) = if index < 1 << FIRST_CHUNK_BITS {
-            (0, index as usize)
+            (first, index as usize)
         } else {
-            locate(index)
+            let (chunk, within) = locate(index);
+            (self.chunks.get(chunk)?, within)
         };
-        let places = self.chunks.get(chunk)?.load(Ordering::Acquire);
+        let places = chunk.load(Ordering::Acquire);
         // SAFETY: a chunk has `1 << (chunk + FIRST_CHUNK_BITS)` places and `within` is
         // below that by the way `locate` computes it; chunks live as long as the table.
         NonNull::new(places).map(|places| unsafe { places.add(within).as_ref() })

@@ -43,6 +43,12 @@ impl<T> RefSlot<T> {
             .store(value.into_raw().as_ptr(), Ordering::Release);
     }
 
+    /// The place itself, for [`super::RunningCell`].
+    #[inline(always)]
+    pub(super) fn place(&self) -> &AtomicPtr<T> {
+        &self.place
+    }
+
     #[inline]
     fn exchange(&self, new: *mut T) -> Option<Ref<T>> {
         let old = self

@@ -5,9 +5,9 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
-use crate::arch::{Context, running_place};
+use crate::arch::{Context, ThisCpu, running_place};
 
-use super::{Borrowed, Ref};
+use super::{Borrowed, Ref, RefSlot};
 
 /// A type with a [`Context`] at its very beginning: the machine finds the one by the
 /// address of the other.
@@ -37,6 +37,33 @@ impl<T: Runs> RunningCell<T> {
         place.store(new.cast::<Context>(), Ordering::Relaxed);
         // SAFETY: the place owns the reference that was put into it by `replace`.
         NonNull::new(old.cast::<T>()).map(|old| unsafe { Ref::from_raw(old) })
+    }
+
+    /// Makes what is in the slot `next` what runs on `cpu`, and puts what ran into the slot
+    /// `previous`, which is empty; nobody else touches either slot meanwhile. False, and
+    /// nothing is done, where nothing is in `next`.
+    #[inline(always)]
+    pub fn exchange(&self, cpu: ThisCpu, next: &RefSlot<T>, previous: &RefSlot<T>) -> bool {
+        let new = next.place().load(Ordering::Relaxed);
+        if new.is_null() {
+            return false;
+        }
+        next.place().store(core::ptr::null_mut(), Ordering::Relaxed);
+        let place = cpu.running_place();
+        let old = place.load(Ordering::Relaxed).cast::<T>();
+        place.store(new.cast::<Context>(), Ordering::Relaxed);
+        // Nothing where nothing ran.
+        previous.place().store(old, Ordering::Relaxed);
+        true
+    }
+
+    /// What runs on `cpu`, which is this one, for the code that runs as it; see
+    /// [`RunningCell::get`].
+    #[inline(always)]
+    pub fn get_on(&self, cpu: ThisCpu) -> Option<Borrowed<'static, T>> {
+        let value = cpu.running_place().load(Ordering::Relaxed).cast::<T>();
+        // SAFETY: as in `get`.
+        NonNull::new(value).map(|value| unsafe { Borrowed::from_raw(value) })
     }
 
     /// What runs on this CPU, for the code that runs as it.

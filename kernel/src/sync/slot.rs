@@ -34,9 +34,6 @@ impl<T> Slot<T> {
     /// Takes the element out.
     #[inline(always)]
     pub fn take(&self) -> Option<Borrowed<'_, T>> {
-        if self.place.load(Ordering::Relaxed).is_null() {
-            return None;
-        }
         let order = unless_planted("slot-take", Ordering::AcqRel);
         let old = self.place.swap(null_mut(), order);
         // SAFETY: an element in a slot lies in a `Ref` and has not been dropped; the swap

@@ -3,11 +3,11 @@
 //! Arguments and results are in the caller's frame: `x0` to `x7`, `x9`, `x10`.
 
 use abi::signal::PortEvent;
-use abi::{Error, Handle, NEVER, Rights, Syscall};
+use abi::{Error, Handle, Rights, Syscall};
 
-use crate::arch;
+use crate::arch::{self, Handover, Words};
 use crate::cap::Capability;
-use crate::ipc::{ChannelEnd, Port, Served};
+use crate::ipc::{ChannelEnd, Port, Served, refuse};
 use crate::sched::{self, Thread};
 use crate::sync::epoch::Masked;
 use crate::sync::{Borrowed, Stamped};
@@ -107,28 +107,67 @@ fn with_parcel<T: Stamped>(
     error
 }
 
+/// A call the short way, or the beginning of the long one.
 #[inline(always)]
+pub(super) fn channel_call_at_once(channel: u64, _token: u64, words: &Words) -> Handover {
+    let cpu = arch::this_cpu();
+    let Some(thread) = sched::current_on(cpu) else {
+        return Handover::NONE;
+    };
+    let rights = Rights::READ.union(Rights::WRITE);
+    Masked::with(
+        |masked| match peek::<ChannelEnd>(masked, &thread, channel, rights) {
+            Some(end) => end.call_at_once(cpu, thread, words),
+            None => refuse(&thread, Syscall::ChannelCall, 0),
+        },
+    )
+}
+
+/// An answer and the next call the short way, or the beginning of the long one.
+#[inline(always)]
+pub(super) fn port_reply_wait_at_once(port: u64, token: u64, words: &Words) -> Handover {
+    let cpu = arch::this_cpu();
+    let Some(thread) = sched::current_on(cpu) else {
+        return Handover::NONE;
+    };
+    Masked::with(
+        |masked| match peek::<Port>(masked, &thread, port, Rights::READ) {
+            Some(object) => object.reply_wait_at_once(cpu, thread, port, token, words),
+            None => refuse(&thread, Syscall::PortReplyWait, token),
+        },
+    )
+}
+
+/// The object of a handle; what is wrong with one is for the long way to tell.
+#[inline(always)]
+fn peek<'a, T: Stamped>(
+    masked: Masked<'a>,
+    thread: &'a Thread,
+    handle: u64,
+    rights: Rights,
+) -> Option<Borrowed<'a, T>> {
+    let table = thread.handles().ok()?;
+    table.peek(masked, Handle(handle), rights)
+}
+
+/// As [`refuse`], for the running thread.
+#[cold]
+pub(super) fn refuse_direct(number: u64, token: u64) -> Handover {
+    match Syscall::from_number(number) {
+        Some(call) => refuse(&sched::current(), call, token),
+        None => Handover::NONE,
+    }
+}
+
+/// A call the long way.
+#[cold]
 pub(super) fn channel_call() {
     let thread = sched::current();
-    let [channel, handle, deadline] =
-        [0, HANDLE, DEADLINE].map(|register| thread.frame().register(register));
+    let [channel, deadline] = [0, DEADLINE].map(|register| thread.frame().register(register));
     let rights = Rights::READ.union(Rights::WRITE);
-    // A call that is made again may have taken its handle along already.
-    if handle == 0
-        && deadline == NEVER
-        && !thread.has_parcel()
-        && let Ok(table) = thread.handles()
-    {
-        Masked::with(|masked| {
-            if let Ok(end) = Short::new(masked).borrow::<ChannelEnd>(table, channel, rights) {
-                end.call_at_once(&thread);
-            }
-        });
-    }
     call_through_lists(&thread, channel, rights, deadline);
 }
 
-#[cold]
 fn call_through_lists(thread: &Borrowed<'_, Thread>, channel: u64, rights: Rights, deadline: u64) {
     close_stale_parcel(thread);
     let call = |end: &ChannelEnd| Some(end.call(thread, deadline));
@@ -137,27 +176,14 @@ fn call_through_lists(thread: &Borrowed<'_, Thread>, channel: u64, rights: Right
     }
 }
 
-#[inline(always)]
+/// An answer, and the next call, the long way.
+#[cold]
 pub(super) fn port_reply_wait() {
     let thread = sched::current();
-    let [port, handle, deadline, token] =
-        [0, HANDLE, DEADLINE, TOKEN].map(|register| thread.frame().register(register));
-    if token != 0
-        && handle == 0
-        && deadline == NEVER
-        && !thread.has_parcel()
-        && let Ok(table) = thread.handles()
-    {
-        Masked::with(|masked| {
-            if let Ok(object) = Short::new(masked).borrow::<Port>(table, port, Rights::READ) {
-                object.reply_wait_at_once(&thread, port, token);
-            }
-        });
-    }
+    let [port, deadline] = [0, DEADLINE].map(|register| thread.frame().register(register));
     reply_wait_through_lists(&thread, port, deadline);
 }
 
-#[cold]
 fn reply_wait_through_lists(thread: &Borrowed<'_, Thread>, handle: u64, deadline: u64) {
     close_stale_parcel(thread);
     let token = thread.frame().register(TOKEN);

@@ -5,9 +5,10 @@
 //! arguments, memory; each error has one meaning.
 //!
 //! A *short* call runs with interrupts masked from entry to return and reaches no user
-//! memory; it borrows objects without locking or counting. A *frame* call has more words
-//! than a function has arguments: it finds them in its thread's frame, runs with interrupts
-//! masked, and may go straight to another thread. `short_or_long` names both.
+//! memory; it borrows objects without locking or counting. A call *in registers* has
+//! words for its arguments and may go straight to another thread, which gets them; it too
+//! runs with interrupts masked, and has a long way for what is rare, with all in its
+//! thread's frame. `short_or_long` names both.
 //! Every other call runs with interrupts unmasked; one that waits masks them before it
 //! puts its thread on a list.
 #![forbid(unsafe_code)]
@@ -33,11 +34,16 @@ mod thread;
 mod time;
 mod upcall;
 
-use crate::arch::{self, LongHandler, PENDING_BLOCKED, ShortHandler, ShortResult, SyscallTable};
+use crate::arch::{
+    self, DirectHandler, Handover, LongHandler, PENDING_BLOCKED, ShortHandler, ShortResult,
+    SyscallTable, Words,
+};
 use crate::sync::epoch::Masked;
 use abi::Error;
 
-use call::{channel_call, port_reply_wait};
+use call::{
+    channel_call, channel_call_at_once, port_reply_wait, port_reply_wait_at_once, refuse_direct,
+};
 use channel::{channel_create, channel_read, channel_write};
 use context::{Context, Outcome, Short};
 use directory::{
@@ -133,12 +139,19 @@ extern "C" fn no_long_call(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> u6
     Error::BadSyscall as u64
 }
 
+/// Where the handler of a call in registers would be, and where one takes the long way.
+extern "C" fn no_direct_call(_: u64, _: u64, _: &Words) -> Handover {
+    Handover::NONE
+}
+
+const NO_DIRECT: DirectHandler = no_direct_call;
+
 fn null(_short: Short<'_>, _args: Args) -> Result<u64, Error> {
     Ok(0)
 }
 
-/// Sorts the calls: hands number and name to the macro for short ones, for those whose
-/// arguments and results are in the frame, or for the others.
+/// Sorts the calls: hands number and name to the macro for short ones, for those in
+/// registers, or for the others.
 macro_rules! short_or_long {
     ($number:literal null) => {
         short!($number null);
@@ -165,28 +178,37 @@ macro_rules! short_or_long {
         short!($number clock_read);
     };
     ($number:literal channel_call) => {
-        frame!($number channel_call);
+        direct!($number channel_call channel_call_at_once);
     };
     ($number:literal port_reply_wait) => {
-        frame!($number port_reply_wait);
+        direct!($number port_reply_wait port_reply_wait_at_once);
     };
     ($number:literal $name:ident) => {
         long!($number $name);
     };
 }
 
-/// The row of a call whose arguments and results are in the frame.
-macro_rules! frame {
-    ($number:literal $name:ident) => {
+/// The row of a call in registers.
+macro_rules! direct {
+    ($number:literal $name:ident $at_once:ident) => {
         pub(super) mod $name {
-            pub(in crate::syscall) use crate::arch::frame_call as short;
+            use crate::arch::{DirectHandler, Handover, LongHandler, ShortHandler, Words};
+
+            pub(in crate::syscall) use crate::arch::direct_call as short;
             extern "C" fn long(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> u64 {
                 crate::syscall::$name();
                 0
             }
-            pub(in crate::syscall) const LONG: crate::arch::LongHandler = long;
-            pub(in crate::syscall) const STRICT_SHORT: crate::arch::ShortHandler =
-                crate::arch::frame_call;
+            pub(in crate::syscall) const LONG: LongHandler = long;
+            extern "C" fn direct(object: u64, token: u64, words: &Words) -> Handover {
+                crate::syscall::$at_once(object, token, words)
+            }
+            pub(in crate::syscall) const DIRECT: DirectHandler = direct;
+            pub(in crate::syscall) const STRICT_SHORT: ShortHandler = crate::arch::direct_call;
+            extern "C" fn refuse(_: u64, token: u64, _: &Words) -> Handover {
+                crate::syscall::refuse_direct($number, token)
+            }
+            pub(in crate::syscall) const STRICT_DIRECT: DirectHandler = refuse;
             pub(in crate::syscall) extern "C" fn strict(
                 _: u64,
                 _: u64,
@@ -218,6 +240,8 @@ macro_rules! short {
             }
             pub(in crate::syscall) const LONG: crate::arch::LongHandler =
                 crate::syscall::no_long_call;
+            pub(in crate::syscall) use crate::syscall::NO_DIRECT as DIRECT;
+            pub(in crate::syscall) use crate::syscall::NO_DIRECT as STRICT_DIRECT;
             pub(in crate::syscall) const STRICT_SHORT: crate::arch::ShortHandler =
                 crate::arch::long_call;
             pub(in crate::syscall) extern "C" fn strict(
@@ -245,6 +269,8 @@ macro_rules! long {
                 crate::syscall::run_long([a, b, c, d, e, f], crate::syscall::$name)
             }
             pub(in crate::syscall) const LONG: crate::arch::LongHandler = long;
+            pub(in crate::syscall) use crate::syscall::NO_DIRECT as DIRECT;
+            pub(in crate::syscall) use crate::syscall::NO_DIRECT as STRICT_DIRECT;
             pub(in crate::syscall) const STRICT_SHORT: crate::arch::ShortHandler =
                 crate::arch::long_call;
             pub(in crate::syscall) extern "C" fn strict(
@@ -276,18 +302,23 @@ macro_rules! dispatch {
         const SHORT: [ShortHandler; ROWS] = [ $( entry::$name::short, )+ unknown_call ];
         const LONG: [LongHandler; ROWS] = [ $( entry::$name::LONG, )+ no_long_call ];
 
+        const DIRECT: [DirectHandler; ROWS] = [ $( entry::$name::DIRECT, )+ no_direct_call ];
+        // Their numbers are looked at on the long way.
+        const STRICT_DIRECT: [DirectHandler; ROWS] =
+            [ $( entry::$name::STRICT_DIRECT, )+ no_direct_call ];
+
         /// The calls, by number.
         pub static TABLE: SyscallTable<ROWS> = SyscallTable {
-            count: abi::SYSCALLS.len() as u64,
             short: SHORT,
             long: LONG,
+            direct: DIRECT,
         };
 
         /// The same for processes that have given something up.
         pub static STRICT_TABLE: SyscallTable<ROWS> = SyscallTable {
-            count: abi::SYSCALLS.len() as u64,
             short: [ $( entry::$name::STRICT_SHORT, )+ unknown_call ],
             long: [ $( entry::$name::strict, )+ no_long_call ],
+            direct: STRICT_DIRECT,
         };
     };
 }

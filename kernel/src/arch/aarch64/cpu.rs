@@ -20,31 +20,44 @@ const _: () = assert!(KERNEL_STACK_BYTES == 1 << 15);
 #[repr(C, align(64))]
 pub(super) struct CpuLocal {
     current: AtomicPtr<Context>,
-    syscalls: AtomicPtr<u8>,
     pending: AtomicU32,
     id: AtomicU32,
     emergency_top: AtomicU64,
     calls: AtomicU64,
+    marks: CpuMarks,
+}
+
+/// What a CPU says about what it runs, read by the others. Their meaning is that of the
+/// modules that write them.
+#[derive(Debug)]
+#[repr(C)]
+pub struct CpuMarks {
+    /// The identifier of the address space (`mm`).
+    pub space: AtomicU64,
+    /// The domain whose values are read without locks (`sync::epoch`).
+    pub domain: AtomicU64,
 }
 
 // The offsets in vectors.S.
 const _: () = {
     assert!(offset_of!(CpuLocal, current) == 0);
-    assert!(offset_of!(CpuLocal, syscalls) == 8);
-    assert!(offset_of!(CpuLocal, pending) == 16);
-    assert!(offset_of!(CpuLocal, emergency_top) == 24);
-    assert!(offset_of!(CpuLocal, calls) == 32);
+    assert!(offset_of!(CpuLocal, pending) == 8);
+    assert!(offset_of!(CpuLocal, emergency_top) == 16);
+    assert!(offset_of!(CpuLocal, calls) == 24);
 };
 
 impl CpuLocal {
     const fn new() -> Self {
         CpuLocal {
             current: AtomicPtr::new(core::ptr::null_mut()),
-            syscalls: AtomicPtr::new(core::ptr::null_mut()),
             pending: AtomicU32::new(0),
             id: AtomicU32::new(0),
             emergency_top: AtomicU64::new(0),
             calls: AtomicU64::new(0),
+            marks: CpuMarks {
+                space: AtomicU64::new(0),
+                domain: AtomicU64::new(0),
+            },
         }
     }
 }
@@ -90,15 +103,7 @@ pub(super) fn install_cpu_local(cpu: usize, emergency_top: u64) -> &'static CpuL
         .id
         .store(word::low_half(cpu as u64), Ordering::Relaxed);
     local.emergency_top.store(emergency_top, Ordering::Relaxed);
-    local.syscalls.store(
-        BOOT_CPU_LOCAL.syscalls.load(Ordering::Relaxed),
-        Ordering::Relaxed,
-    );
     local
-}
-
-pub(in crate::arch) fn install_syscalls(table: *const u8) {
-    local().syscalls.store(table.cast_mut(), Ordering::Relaxed);
 }
 
 /// Number of the CPU this runs on; with interrupts unmasked it may be old at once.
@@ -113,7 +118,47 @@ pub fn running_place() -> &'static AtomicPtr<Context> {
     &local().current
 }
 
-/// System calls made on a CPU so far; 0 for a CPU that does not exist.
+/// The CPU this runs on, found once for several uses; right as long as interrupts stay
+/// masked.
+#[derive(Clone, Copy, Debug)]
+pub struct ThisCpu {
+    local: &'static CpuLocal,
+}
+
+impl ThisCpu {
+    /// Its number.
+    #[inline(always)]
+    pub fn id(self) -> u32 {
+        self.local.id.load(Ordering::Relaxed)
+    }
+
+    /// The place that says whose program it runs.
+    #[inline(always)]
+    pub fn running_place(self) -> &'static AtomicPtr<Context> {
+        &self.local.current
+    }
+
+    /// What it says about what it runs.
+    #[inline(always)]
+    pub fn marks(self) -> &'static CpuMarks {
+        &self.local.marks
+    }
+}
+
+/// The CPU this runs on. Interrupts are masked.
+#[inline(always)]
+pub fn this_cpu() -> ThisCpu {
+    ThisCpu { local: local() }
+}
+
+/// What a CPU says about what it runs; the boot CPU's for a number beyond the last.
+pub fn marks_of(cpu: usize) -> &'static CpuMarks {
+    let cpu = if cpu < CPUS_MAX { cpu } else { 0 };
+    &locals(cpu).marks
+}
+
+/// System calls made on a CPU so far, but for those in registers that went straight to
+/// another thread; 0 for a CPU that does not exist.
 pub fn calls_made(cpu: usize) -> u64 {
     if cpu < CPUS_MAX {
         locals(cpu).calls.load(Ordering::Relaxed)

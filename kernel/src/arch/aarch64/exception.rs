@@ -12,10 +12,9 @@ use super::{copy, cpu, interrupt, stack};
 global_asm!(include_str!("vectors.S"), rows = const abi::SYSCALLS.len() + 1);
 
 unsafe extern "C" {
-    /// The row of a call whose arguments and results are in the frame; only the entry of
-    /// the vectors can call it.
-    #[link_name = "vectors_syscall_frame"]
-    pub fn frame_call(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> ShortResult;
+    /// The row of a call in registers; only the entry of the vectors can call it.
+    #[link_name = "vectors_syscall_direct"]
+    pub fn direct_call(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> ShortResult;
     /// The row of every call that is not short; only the entry of the vectors can call it.
     #[link_name = "vectors_syscall_long"]
     pub fn long_call(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> ShortResult;

@@ -168,6 +168,16 @@ pub fn dma_barrier() {
     dsb(SY);
 }
 
+/// Lets this CPU run in no program's space, and drops all it knows of any.
+pub fn leave_program_space() {
+    TTBR0_EL1.set(empty_table());
+    isb(SY);
+    // SAFETY: dropping cached translations is always allowed.
+    unsafe { asm!("tlbi vmalle1", options(nostack, preserves_flags)) };
+    dsb(ISH);
+    isb(SY);
+}
+
 /// Forgets every translation on every CPU.
 pub fn flush_all() {
     dsb(ISHST);

@@ -16,13 +16,13 @@
 .set CTX_TTBR0, 296
 .set CTX_ON_CPU, 304
 .set CTX_FP_LIVE, 308
+.set CTX_CALLS, 312
 .set CTX_FP, 320
 
 .set CPU_CURRENT, 0
-.set CPU_SYSCALLS, 8
-.set CPU_PENDING, 16
-.set CPU_EMERGENCY, 24
-.set CPU_CALLS, 32
+.set CPU_PENDING, 8
+.set CPU_EMERGENCY, 16
+.set CPU_CALLS, 24
 
 .set KFRAME_SIZE, 272                      // x0-x30, elr, spsr, padding
 .set PENDING_BLOCKED_BIT, 2
@@ -235,6 +235,34 @@ vectors_overflow:
     mov     x18, xzr
 .endm
 
+// Stores the vector registers of the context in a register, and makes their next use
+// trap. Loses x2-x4.
+.macro FP_PUT_AWAY context
+    str     wzr, [\context, #CTX_FP_LIVE]
+    add     x2, \context, #CTX_FP
+    stp     q0, q1, [x2], #32
+    stp     q2, q3, [x2], #32
+    stp     q4, q5, [x2], #32
+    stp     q6, q7, [x2], #32
+    stp     q8, q9, [x2], #32
+    stp     q10, q11, [x2], #32
+    stp     q12, q13, [x2], #32
+    stp     q14, q15, [x2], #32
+    stp     q16, q17, [x2], #32
+    stp     q18, q19, [x2], #32
+    stp     q20, q21, [x2], #32
+    stp     q22, q23, [x2], #32
+    stp     q24, q25, [x2], #32
+    stp     q26, q27, [x2], #32
+    stp     q28, q29, [x2], #32
+    stp     q30, q31, [x2], #32
+    mrs     x3, fpsr
+    mrs     x4, fpcr
+    stp     x3, x4, [x2]
+    mov     x2, #(1 << 20)                 // CPACR_EL1.FPEN = 01: EL0 traps
+    msr     cpacr_el1, x2
+.endm
+
 // Completes the frame at x17 of a thread that is in a system call: everything but
 // x0-x3, which are results, and what the entry has saved.
 .macro SYSCALL_SAVE_REST
@@ -257,29 +285,35 @@ vectors_el0_sync:
     b.ne    vectors_el0_fault
 
     // A system call: x0-x18 are the caller's to lose, x19-x28 are kept by the
-    // handler as for any function call. A row of the table is the handler itself, of
-    // a short call, or vectors_syscall_long. A short call runs with interrupts masked
-    // and reaches no user memory, so that the system registers keep the caller's
-    // state; its results are x0 and x1.
-    mrs     x16, tpidr_el1
-    ldr     x11, [x16, #CPU_CALLS]
-    add     x11, x11, #1
-    str     x11, [x16, #CPU_CALLS]
-    ldr     x17, [x16, #CPU_SYSCALLS]
-    ldr     x16, [x17], #8                 // number of rows
-    cmp     x8, x16
-    csel    x8, x8, x16, lo                // the row behind the last one refuses
-    ldr     x16, [x17, x8, lsl #3]
+    // handler as for any function call. A row of the thread's table is the handler
+    // itself, of a short call, or vectors_syscall_long, or vectors_syscall_direct. A
+    // short call runs with interrupts masked and reaches no user memory, so that the
+    // system registers keep the caller's state; its results are x0 and x1.
+    mrs     x17, tpidr_el1
+    ldr     x17, [x17, #CPU_CURRENT]
+    ldr     x11, [x17, #CTX_CALLS]
+    cmp     x8, #({rows} - 1)
+    b.hs    vectors_syscall_unknown
+vectors_syscall_known:
+    ldr     x16, [x11, x8, lsl #3]
     stp     x29, x30, [sp, #-16]!
     blr     x16
     mrs     x17, tpidr_el1
+    ldr     x11, [x17, #CPU_CALLS]
     ldr     w16, [x17, #CPU_PENDING]
+    add     x11, x11, #1
+    str     x11, [x17, #CPU_CALLS]
     ldp     x29, x30, [sp], #16
     cbnz    w16, vectors_short_pending
     mov     x2, xzr
     mov     x3, xzr
     ZERO_LOST
     eret
+
+// The row behind the last one refuses.
+vectors_syscall_unknown:
+    mov     x8, #({rows} - 1)
+    b       vectors_syscall_known
 
 // Saves what of the caller's state is in system registers, and x29 and x30, into the
 // frame at x17.
@@ -302,41 +336,122 @@ vectors_short_pending:
     SYSCALL_SAVE_REST
     b       vectors_return
 
-// The row of a call whose arguments and results are all in the frame. The handler, in the
-// second half of the table, runs with interrupts masked; it may go to another thread.
-.global vectors_syscall_frame
-vectors_syscall_frame:
+// The row of a call in registers, whose thread may go straight to another one. Its
+// handler, in the last part of the table, runs with interrupts masked and finds the words
+// on the stack; the flags of the caller are lost. It is left out for calls with a
+// handle or a deadline. Called with the thread in x17 and its table in x11.
+.global vectors_syscall_direct
+vectors_syscall_direct:
     ldp     x29, x30, [sp], #16
-    add     x16, x17, x8, lsl #3
-    ldr     x16, [x16, #{rows} * 8]
-    mrs     x11, tpidr_el1
-    ldr     x17, [x11, #CPU_CURRENT]
-    stp     x0, x1, [x17]
-    stp     x2, x3, [x17, #16]
-    stp     x4, x5, [x17, #32]
-    stp     x6, x7, [x17, #48]
-    stp     x8, x9, [x17, #64]
-    stp     x10, xzr, [x17, #80]
-    stp     xzr, xzr, [x17, #96]
-    stp     xzr, xzr, [x17, #112]
-    stp     xzr, xzr, [x17, #128]
-    stp     xzr, x19, [x17, #144]
+    stp     x0, x1, [sp, #-64]!            // not the frame, which is for what comes back
+    stp     x2, x3, [sp, #16]
+    stp     x4, x5, [sp, #32]
+    stp     x6, x7, [sp, #48]
+    str     x19, [x17, #152]
     SAVE_KEPT
-    SYSCALL_SAVE_STATE
+    str     x29, [x17, #232]
+    mrs     x13, sp_el0
+    stp     x30, x13, [x17, #240]
+    mrs     x14, elr_el1
+    stp     x14, xzr, [x17, #FRAME_ELR]
+    mov     x19, x17
     mov     x29, xzr
+    cmn     x9, #1                         // no deadline
+    ccmp    x7, #0, #0, eq                 // and no handle
+    b.ne    vectors_direct_full
+    mov     x1, x10                        // the token
+    mov     x2, sp
+    add     x16, x11, x8, lsl #3
+    ldr     x16, [x16, #({rows} * 16)]
+    blr     x16
+    cbz     x0, vectors_direct_refused
+
+    // Goes on with the thread x0, its translation x1 and the words of x19, which somebody
+    // may have made ready again already: its frame is no longer looked at.
+    ldr     w2, [x19, #CTX_FP_LIVE]
+    cbnz    w2, vectors_direct_vector
+vectors_direct_go:
+    mrs     x3, tpidr_el0
+    str     x3, [x19, #FRAME_TPIDR]
+    ldr     x3, [x0, #FRAME_TPIDR]
+    msr     tpidr_el0, x3
+    msr     ttbr0_el1, x1                  // seen by the program after the eret
+    mov     x17, x0
+    ldr     x9, [x0, #CTX_STACK_TOP]
+    add     x16, x19, #CTX_ON_CPU
+    ldp     x1, x2, [sp, #8]
+    ldp     x3, x4, [sp, #24]
+    ldp     x5, x6, [sp, #40]
+    mov     sp, x9
+    stlr    wzr, [x16]
+    ldp     x9, x10, [x17, #FRAME_ELR]
+    msr     elr_el1, x9
+    msr     spsr_el1, x10
+    ldp     x30, x9, [x17, #240]
+    msr     sp_el0, x9
+    ldp     x9, x10, [x17, #72]            // key and token
+    ldr     x19, [x17, #152]
+    ldp     x20, x21, [x17, #160]
+    ldp     x22, x23, [x17, #176]
+    ldp     x24, x25, [x17, #192]
+    ldp     x26, x27, [x17, #208]
+    ldp     x28, x29, [x17, #224]
+    mov     x0, xzr
+    mov     x7, xzr
+    mov     x8, xzr
+    mov     x11, xzr
+    mov     x12, xzr
+    mov     x13, xzr
+    mov     x14, xzr
+    mov     x15, xzr
+    mov     x16, xzr
+    mov     x17, xzr
+    mov     x18, xzr
+    eret
+
+vectors_direct_vector:
+    FP_PUT_AWAY x19
+    b       vectors_direct_go
+
+// A call in registers that takes the long way, from here on with all it needs in its
+// frame; after a refusal the handler has put x8-x10 there.
+vectors_direct_full:
+    stp     x8, x9, [x19, #64]
+    str     x10, [x19, #80]
+vectors_direct_refused:
+    ldp     x2, x3, [sp, #16]
+    ldp     x4, x5, [sp, #32]
+    ldp     x6, x7, [sp, #48]
+    ldp     x0, x1, [sp], #64
+    stp     x0, x1, [x19]
+    stp     x2, x3, [x19, #16]
+    stp     x4, x5, [x19, #32]
+    stp     x6, x7, [x19, #48]
+    ldr     x8, [x19, #64]
+    ldr     x11, [x19, #CTX_CALLS]
+    add     x16, x11, x8, lsl #3
+    ldr     x16, [x16, #({rows} * 8)]
+    str     xzr, [x19, #88]
+    stp     xzr, xzr, [x19, #96]
+    stp     xzr, xzr, [x19, #112]
+    stp     xzr, xzr, [x19, #128]
+    str     xzr, [x19, #144]
+    mrs     x17, tpidr_el1
+    ldr     x12, [x17, #CPU_CALLS]
+    add     x12, x12, #1
+    str     x12, [x17, #CPU_CALLS]
     mov     x30, xzr
     blr     x16
     b       vectors_return
 
 // The row of every call that is not short: its handler is in the second half of the
-// table. Called with the caller's x29 and x30 on the stack and x17 at the rows.
+// table. Called with the caller's x29 and x30 on the stack, the thread in x17 and its
+// table in x11.
 .global vectors_syscall_long
 vectors_syscall_long:
     ldp     x29, x30, [sp], #16
-    add     x16, x17, x8, lsl #3
-    ldr     x16, [x16, #{rows} * 8]
-    mrs     x11, tpidr_el1
-    ldr     x17, [x11, #CPU_CURRENT]
+    add     x16, x11, x8, lsl #3
+    ldr     x16, [x16, #({rows} * 8)]
     SYSCALL_SAVE_STATE
     // The rest of what the caller keeps, for a handler that copies the thread.
     str     x19, [x17, #152]
@@ -347,7 +462,10 @@ vectors_syscall_long:
     blr     x16
 
     mrs     x17, tpidr_el1
+    ldr     x11, [x17, #CPU_CALLS]
     ldr     w16, [x17, #CPU_PENDING]
+    add     x11, x11, #1
+    str     x11, [x17, #CPU_CALLS]
     ldr     x17, [x17, #CPU_CURRENT]
     cbnz    w16, vectors_syscall_pending
     ldp     x1, x2, [x17, #FRAME_ELR]
@@ -460,29 +578,7 @@ context_switch:
 context_leave:
     ldr     w2, [x0, #CTX_FP_LIVE]
     cbz     w2, 1f
-    str     wzr, [x0, #CTX_FP_LIVE]
-    add     x2, x0, #CTX_FP
-    stp     q0, q1, [x2], #32
-    stp     q2, q3, [x2], #32
-    stp     q4, q5, [x2], #32
-    stp     q6, q7, [x2], #32
-    stp     q8, q9, [x2], #32
-    stp     q10, q11, [x2], #32
-    stp     q12, q13, [x2], #32
-    stp     q14, q15, [x2], #32
-    stp     q16, q17, [x2], #32
-    stp     q18, q19, [x2], #32
-    stp     q20, q21, [x2], #32
-    stp     q22, q23, [x2], #32
-    stp     q24, q25, [x2], #32
-    stp     q26, q27, [x2], #32
-    stp     q28, q29, [x2], #32
-    stp     q30, q31, [x2], #32
-    mrs     x3, fpsr
-    mrs     x4, fpcr
-    stp     x3, x4, [x2]
-    mov     x2, #(1 << 20)                 // CPACR_EL1.FPEN = 01: EL0 traps
-    msr     cpacr_el1, x2
+    FP_PUT_AWAY x0
 1:  mrs     x3, tpidr_el0
     str     x3, [x0, #FRAME_TPIDR]
     ldr     x3, [x1, #FRAME_TPIDR]

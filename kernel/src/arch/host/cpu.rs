@@ -5,6 +5,8 @@ pub use super::model::cpu::*;
 #[cfg(not(feature = "model"))]
 pub use super::single::*;
 
+use super::atomic::AtomicU64;
+
 bitflags::bitflags! {
     /// As on the machine.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +33,14 @@ pub fn hardware_random() -> Option<u64> {
     None
 }
 
-/// Nothing to install.
-pub(in crate::arch) fn install_syscalls(_table: *const u8) {}
+/// As on the machine.
+#[derive(Debug, Default)]
+pub struct CpuMarks {
+    /// The identifier of the address space.
+    pub space: AtomicU64,
+    /// The domain whose values are read without locks.
+    pub domain: AtomicU64,
+}
 
 /// Nobody makes calls here.
 pub fn calls_made(_cpu: usize) -> u64 {

@@ -11,6 +11,6 @@ pub extern "C" fn long_call(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> S
 }
 
 /// Nobody calls it here.
-pub extern "C" fn frame_call(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> ShortResult {
+pub extern "C" fn direct_call(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> ShortResult {
     long_call(0, 0, 0, 0, 0, 0)
 }

@@ -74,6 +74,8 @@ pub fn empty_table() -> u64 {
 pub fn publish_tables() {}
 /// Nothing to order.
 pub fn dma_barrier() {}
+/// Nothing to leave.
+pub fn leave_program_space() {}
 /// Nothing to flush.
 pub fn flush_all() {}
 /// Nothing to flush.

@@ -6,9 +6,13 @@ use core::sync::atomic::AtomicPtr;
 
 use crate::arch::Context;
 
+use super::cpu::CpuMarks;
+
 thread_local! {
     static MASKED: Cell<bool> = const { Cell::new(false) };
     static PENDING: Cell<u32> = const { Cell::new(0) };
+    static MARKS: &'static CpuMarks =
+        std::boxed::Box::leak(std::boxed::Box::new(CpuMarks::default()));
     static RUNNING: &'static AtomicPtr<Context> =
         std::boxed::Box::leak(std::boxed::Box::new(AtomicPtr::default()));
 }
@@ -45,6 +49,37 @@ pub fn irqs_enabled() -> bool {
 /// Always CPU 0.
 pub fn cpu_id() -> usize {
     0
+}
+
+/// The one CPU of a test thread.
+#[derive(Clone, Copy, Debug)]
+pub struct ThisCpu;
+
+impl ThisCpu {
+    /// Always 0.
+    pub fn id(self) -> u32 {
+        0
+    }
+
+    /// One place for each test thread.
+    pub fn running_place(self) -> &'static AtomicPtr<Context> {
+        running_place()
+    }
+
+    /// One for each test thread.
+    pub fn marks(self) -> &'static CpuMarks {
+        MARKS.with(|marks| *marks)
+    }
+}
+
+/// The one CPU of a test thread.
+pub fn this_cpu() -> ThisCpu {
+    ThisCpu
+}
+
+/// That of the test thread.
+pub fn marks_of(_cpu: usize) -> &'static CpuMarks {
+    this_cpu().marks()
 }
 
 /// One place for each test thread.

@@ -3,10 +3,11 @@
 use crate::arch::model::cell::Access;
 use crate::arch::model::cpu::handle_interrupts;
 use crate::arch::model::{Explorer, spawn_cpu};
-use crate::arch::{irq_disable, irq_enable};
+use crate::arch::{irq_disable, irq_enable, this_cpu};
 use crate::model_test;
+use crate::sync::atomic::{Ordering, fence};
 use crate::sync::epoch::{self, Masked, NO_DOMAIN};
-use crate::sync::{Published, Ref, Stamped};
+use crate::sync::{Published, Ref, Stamped, planted};
 
 const DOMAIN: u64 = 7;
 
@@ -31,10 +32,19 @@ fn watched() -> Ref<Watched> {
     value
 }
 
+/// Says what this CPU reads, as the scheduler does when it switches.
+fn enter(domain: u64) {
+    epoch::enter_domain(this_cpu(), domain);
+    if !planted("epoch-enter") {
+        fence(Ordering::SeqCst);
+    }
+}
+
 /// What a CPU does that looks a value up so many times, and then leaves the domain.
 fn read(table: &Table, index: u32, times: usize) {
     irq_disable();
-    epoch::enter_domain(DOMAIN);
+    epoch::join();
+    enter(DOMAIN);
     for _ in 0..times {
         Masked::with(|masked| {
             if let Some(value) = table.borrow::<Watched>(masked, index, 0, 0xfff) {
@@ -44,7 +54,7 @@ fn read(table: &Table, index: u32, times: usize) {
         irq_enable();
         irq_disable();
     }
-    epoch::enter_domain(NO_DOMAIN);
+    enter(NO_DOMAIN);
     irq_enable();
 }
 

@@ -6,11 +6,12 @@
 use core::cell::{Cell, RefCell};
 use core::sync::atomic::AtomicPtr;
 
-use super::atomic::{AtomicBool, Ordering};
+use super::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::std::collections::BTreeMap;
 use super::std::{self, boxed::Box, thread_local};
 use super::{give_way, task};
 use crate::arch::Context;
+use crate::arch::host::cpu::CpuMarks;
 use crate::limits::CPUS_MAX;
 
 /// What a CPU does about an interrupt of another; interrupts are masked.
@@ -125,6 +126,43 @@ pub fn cpu_id() -> usize {
 /// One place for each CPU.
 pub fn running_place() -> &'static AtomicPtr<Context> {
     RUNNING.with(|places| &places[cpu_id()])
+}
+
+/// A CPU, for those who ask it several things.
+#[derive(Clone, Copy, Debug)]
+pub struct ThisCpu(usize);
+
+impl ThisCpu {
+    /// Its number.
+    pub fn id(self) -> u32 {
+        u32::try_from(self.0).unwrap_or(0)
+    }
+
+    /// Its place for what it runs.
+    pub fn running_place(self) -> &'static AtomicPtr<Context> {
+        RUNNING.with(|places| &places[self.0])
+    }
+
+    /// What it says of itself.
+    pub fn marks(self) -> &'static CpuMarks {
+        marks_of(self.0)
+    }
+}
+
+/// The CPU that the model's thread is.
+pub fn this_cpu() -> ThisCpu {
+    ThisCpu(cpu_id())
+}
+
+/// What a CPU says of itself.
+pub fn marks_of(cpu: usize) -> &'static CpuMarks {
+    static MARKS: [CpuMarks; CPUS_MAX] = [const {
+        CpuMarks {
+            space: AtomicU64::new(0),
+            domain: AtomicU64::new(0),
+        }
+    }; CPUS_MAX];
+    &MARKS[cpu]
 }
 
 /// Sets pending bits.

@@ -195,6 +195,10 @@ impl Context {
 
     /// Whether a CPU still uses the thread's stack.
     pub fn is_on_cpu(&self) -> bool {
+        #[cfg(feature = "model")]
+        if super::model::baton::forgets_stacks() {
+            return false;
+        }
         self.on_cpu.load(Ordering::Acquire) != 0
     }
 
@@ -207,6 +211,12 @@ impl Context {
     /// Marks the thread as in use by a CPU; the switch away from it ends that.
     pub fn set_on_cpu(&self) {
         self.on_cpu.store(1, Ordering::Relaxed);
+    }
+
+    /// No CPU uses the thread's stack any more.
+    #[cfg(feature = "model")]
+    pub(super) fn set_off_cpu(&self) {
+        self.on_cpu.store(0, Ordering::Release);
     }
 
     /// Sets the page table register value to run with.

@@ -12,6 +12,9 @@ mod event;
 mod futex;
 mod port;
 
+#[cfg(all(test, feature = "model"))]
+mod models;
+
 pub use call::Served;
 pub use channel::{ChannelEnd, Message, ReadError, SendError};
 pub use desk::refuse;

@@ -22,6 +22,9 @@ mod timer;
 mod upcall;
 mod wait;
 
+#[cfg(all(test, feature = "model"))]
+pub(crate) mod models;
+
 pub use cpu::{CpuTimes, cpu_times, cpus_running};
 pub use handover::{go_slowly, hand_over};
 pub use idle::{start_boot_cpu, start_this_cpu};

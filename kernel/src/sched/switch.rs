@@ -2,7 +2,7 @@
 
 use crate::arch::{self, Access, PENDING_ATTENTION, PENDING_RESCHEDULE, ThisCpu};
 use crate::sync::atomic::{Ordering, fence};
-use crate::sync::{Borrowed, Ref, epoch};
+use crate::sync::{Borrowed, Ref, epoch, planted};
 
 use super::cpu::{CURRENT, CpuQueue, IDLE, announce, make_ready, queue, steal_for};
 use super::thread::{Thread, state};
@@ -44,7 +44,9 @@ impl Departure {
         match self {
             Departure::Ready => false,
             Departure::Waiting => !thread.wait_is_finished(),
-            Departure::Parked => !thread.permit.swap(false, Ordering::AcqRel),
+            Departure::Parked => {
+                !thread.permit.swap(false, Ordering::AcqRel) || planted("park-permit")
+            }
             Departure::Dead => true,
         }
     }

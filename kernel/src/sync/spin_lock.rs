@@ -89,7 +89,11 @@ impl<T: ?Sized> SpinLock<T> {
     #[inline(always)]
     fn taken(&self) -> MaskedGuard<'_, T> {
         #[cfg(feature = "model")]
-        self.access.enter();
+        {
+            // SAFETY: the lock was just taken.
+            unsafe { self.access.renew_value(self.value.get()) };
+            self.access.enter();
+        }
         MaskedGuard { lock: self }
     }
 

@@ -3,7 +3,7 @@
 use core::cell::Cell;
 use core::fmt;
 
-use super::std::{rc::Rc, thread_local};
+use super::std::{boxed::Box, rc::Rc, thread_local};
 use super::stock::Stock;
 use super::{Backend, backend, execution};
 
@@ -20,6 +20,7 @@ pub struct Access {
     of: Cell<u64>,
     tracked: Cell<Option<Rc<Tracked>>>,
     taken: Cell<bool>,
+    first: Cell<Option<Box<[u8]>>>,
 }
 
 // SAFETY: all threads of a model are one thread of the host; elsewhere nothing is kept.
@@ -34,6 +35,7 @@ impl Access {
             of: Cell::new(0),
             tracked: Cell::new(None),
             taken: Cell::new(false),
+            first: Cell::new(None),
         }
     }
 
@@ -55,6 +57,32 @@ impl Access {
             .unwrap_or_else(|| STOCK.with(Stock::take));
         self.tracked.set(Some(tracked.clone()));
         Some(tracked)
+    }
+
+    /// Gives a value that is used for the first time in a schedule, and was used in an
+    /// earlier one, its first value again; what it has is forgotten.
+    ///
+    /// # Safety
+    /// Nobody else uses the value.
+    pub unsafe fn renew_value<T: ?Sized>(&self, value: *mut T) {
+        if backend() == Backend::None || self.of.get() == execution() {
+            return;
+        }
+        self.renew();
+        // SAFETY: the value is valid, and the caller's alone.
+        let size = size_of_val(unsafe { &*value });
+        let bytes = value.cast::<u8>();
+        let first = self.first.take().unwrap_or_else(|| {
+            let mut copy = Box::<[u8]>::new_uninit_slice(size);
+            // SAFETY: room for the bytes of the value; padding is copied untyped.
+            unsafe {
+                core::ptr::copy_nonoverlapping(bytes, copy.as_mut_ptr().cast(), size);
+                copy.assume_init()
+            }
+        });
+        // SAFETY: as many bytes as the value has, which were this value once.
+        unsafe { core::ptr::copy_nonoverlapping(first.as_ptr(), bytes, size) };
+        self.first.set(Some(first));
     }
 
     /// The memory is read.

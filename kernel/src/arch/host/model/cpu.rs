@@ -7,9 +7,10 @@ use core::cell::{Cell, RefCell};
 use core::sync::atomic::AtomicPtr;
 
 use super::atomic::{AtomicBool, AtomicU64, Ordering};
+use super::baton::SwitchedOff;
 use super::std::collections::BTreeMap;
 use super::std::{self, boxed::Box, thread_local};
-use super::{give_way, task};
+use super::{give_way, planted, task};
 use crate::arch::Context;
 use crate::arch::host::cpu::CpuMarks;
 use crate::limits::CPUS_MAX;
@@ -22,6 +23,10 @@ thread_local! {
     static MASKED: Cell<[bool; CPUS_MAX]> = const { Cell::new([false; CPUS_MAX]) };
     static PENDING: Cell<[u32; CPUS_MAX]> = const { Cell::new([0; CPUS_MAX]) };
     static HANDLER: Cell<Handler> = const { Cell::new(|| ()) };
+    static OFF: Cell<bool> = const { Cell::new(false) };
+    static STEPS: Cell<u64> = const { Cell::new(0) };
+    static ASLEEP: RefCell<[Option<shuttle::thread::Thread>; CPUS_MAX]> =
+        const { RefCell::new([const { None }; CPUS_MAX]) };
     static PREEMPT: Cell<Handler> = const { Cell::new(|| ()) };
     static RUNNING: &'static [AtomicPtr<Context>; CPUS_MAX] =
         Box::leak(Box::new([const { AtomicPtr::new(core::ptr::null_mut()) }; CPUS_MAX]));
@@ -33,6 +38,9 @@ static SENT: [AtomicBool; CPUS_MAX] = [const { AtomicBool::new(false) }; CPUS_MA
 /// Before a schedule.
 pub fn reset() {
     ON.with_borrow_mut(BTreeMap::clear);
+    ASLEEP.with_borrow_mut(|asleep| *asleep = [const { None }; CPUS_MAX]);
+    STEPS.set(0);
+    OFF.set(false);
     MASKED.set([false; CPUS_MAX]);
     PENDING.set([0; CPUS_MAX]);
     RUNNING.with(|places| {
@@ -83,11 +91,10 @@ fn take_interrupts() {
         let sent = SENT[cpu_id()].swap(false, Ordering::Acquire);
         if sent {
             HANDLER.get()();
-        }
-        set_masked(false);
-        if sent {
+            // Another thread may go on here, and this one on another CPU.
             PREEMPT.get()();
         }
+        set_masked(false);
     }
 }
 
@@ -182,9 +189,43 @@ pub fn take_pending() -> u32 {
 
 /// Waits until there is an interrupt to take.
 pub fn wait_for_interrupt() {
-    while !SENT[cpu_id()].load(Ordering::Relaxed) {
-        give_way();
+    let me = cpu_id();
+    loop {
+        ASLEEP.with_borrow_mut(|asleep| asleep[me] = Some(shuttle::thread::current()));
+        if SENT[me].load(Ordering::Relaxed) {
+            return;
+        }
+        if is_off() {
+            std::panic::resume_unwind(Box::new(SwitchedOff));
+        }
+        shuttle::thread::park();
     }
+}
+
+/// Whether the schedule is to end.
+pub fn is_off() -> bool {
+    OFF.get()
+}
+
+/// Ends the schedule: CPUs that sleep go away.
+pub fn switch_off() {
+    OFF.set(true);
+    let asleep = ASLEEP.with_borrow_mut(core::mem::take);
+    asleep
+        .iter()
+        .flatten()
+        .for_each(shuttle::thread::Thread::unpark);
+}
+
+/// A number that grows.
+pub fn steps() -> u64 {
+    STEPS.set(STEPS.get().wrapping_add(1));
+    STEPS.get()
+}
+
+/// The model's thread that runs is no CPU from now on.
+pub fn leave() {
+    ON.with_borrow_mut(|on| on.remove(&task()));
 }
 
 /// One turn of a wait loop.
@@ -195,7 +236,14 @@ pub fn spin_hint() {
 
 /// Interrupts another CPU.
 pub fn send_ipi(cpu: usize) {
+    if planted("interrupt-lost") {
+        return;
+    }
     if let Some(sent) = SENT.get(cpu) {
         sent.store(true, Ordering::Release);
+    }
+    let asleep = ASLEEP.with_borrow_mut(|asleep| asleep.get_mut(cpu).and_then(Option::take));
+    if let Some(thread) = asleep {
+        thread.unpark();
     }
 }

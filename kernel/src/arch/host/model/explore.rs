@@ -4,8 +4,10 @@ use core::cell::Cell;
 use core::hash::{Hash, Hasher};
 
 use super::cpu;
+use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
+
 use super::std::hash::DefaultHasher;
-use super::std::{self, string::String, thread_local};
+use super::std::{self, boxed::Box, string::String, sync::Arc, thread_local};
 
 /// Who chooses the schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,7 @@ fn begin() {
         super::cell::STOCK.with(|stock| stock.fill(|| loom::cell::UnsafeCell::new(())));
     }
     cpu::reset();
+    super::baton::reset();
 }
 
 /// A point where the schedule may change; loom's are in its own atomics.
@@ -69,6 +72,9 @@ pub fn task() -> u64 {
     }
     hasher.finish()
 }
+
+/// Points of change in a schedule that keeps to one thread else.
+const CHANGES: usize = 4;
 
 /// How far a model is explored.
 #[derive(Clone, Copy, Debug)]
@@ -107,16 +113,25 @@ impl Explorer {
                 BACKEND.set(Backend::Shuttle);
                 let mut config = shuttle::Config::new();
                 config.stack_size = 0x4_0000;
+                config.max_steps = shuttle::MaxSteps::FailAfter(20_000);
                 let seed = std::env::var("VIPEROS_TEST_SEED")
                     .ok()
                     .and_then(|seed: String| seed.parse().ok())
                     .unwrap_or(1);
-                let scheduler = shuttle::scheduler::RandomScheduler::new_from_seed(seed, schedules);
-                shuttle::Runner::new(scheduler, config).run(move || {
-                    begin();
-                    cpu::begin_on(0);
-                    model();
-                });
+                // At every point somebody, or the same one until few points of change.
+                let random = RandomScheduler::new_from_seed(seed, schedules.div_ceil(2));
+                let changes = PctScheduler::new_from_seed(seed, CHANGES, schedules.div_ceil(2));
+                let model = Arc::new(model);
+                let schedulers: [Box<dyn Scheduler + Send>; 2] =
+                    [Box::new(random), Box::new(changes)];
+                for scheduler in schedulers {
+                    let model = model.clone();
+                    shuttle::Runner::new(scheduler, config.clone()).run(move || {
+                        begin();
+                        cpu::begin_on(0);
+                        model();
+                    });
+                }
             }
         }
         std::println!("{} schedules", execution());

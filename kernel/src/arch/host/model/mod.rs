@@ -10,6 +10,7 @@
 //! process (`planted`). Without the feature it is `false` for the compiler.
 
 pub mod atomic;
+pub mod baton;
 pub mod cell;
 pub mod cpu;
 mod explore;

@@ -78,6 +78,10 @@ object_kinds! {
     System = 14;
     /// The random number generator.
     Entropy = 15;
+    /// Points in time to wait for.
+    Timer = 16;
+    /// One end of a byte stream.
+    Pipe = 17;
 }
 
 /// One row of `handle_list`, and the answer of `handle_info`.

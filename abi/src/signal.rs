@@ -25,6 +25,16 @@ bitflags::bitflags! {
     }
 }
 
+bitflags::bitflags! {
+    /// How a Port watches a member.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct PortMode: u32 {
+        /// The member is reported once each time a signal is raised, also anew while it is
+        /// raised already, and not as long as it is.
+        const EDGE = 1 << 0;
+    }
+}
+
 /// One thing that happened, as `port_wait` reports it.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout,
@@ -33,7 +43,8 @@ bitflags::bitflags! {
 pub struct PortEvent {
     /// The key given to `port_add`.
     pub key: u64,
-    /// [`Signals`] that are raised and were asked for.
+    /// [`Signals`] that were asked for and are raised; with [`PortMode::EDGE`] those that
+    /// were raised since the last time.
     pub signals: u32,
     /// Always zero.
     pub reserved: u32,

@@ -136,14 +136,14 @@ macro_rules! for_each_syscall {
 
             #[doc = "Makes an empty Port."]
             24 PortCreate port_create () -> (port) rights "" errors [NoMemory, LimitReached];
-            #[doc = "Adds an object to a Port, or changes for which signals it is watched; `key` comes back with each event."]
-            25 PortAdd port_add (port: Handle, object: Handle, signals: Flags, key: Value) -> ()
+            #[doc = "Adds an object to a Port, or changes for which signals the member with this key is watched, and how, see PortMode; `key` comes back with each event."]
+            25 PortAdd port_add (port: Handle, object: Handle, signals: Flags, key: Value, mode: Flags) -> ()
                 rights "port: WRITE; object: WAIT"
                 errors [InvalidArgument, NotSupported, NoMemory, LimitReached];
             #[doc = "Takes the member with this key out of a Port."]
             26 PortRemove port_remove (port: Handle, key: Value) -> ()
                 rights "port: WRITE" errors [NotFound];
-            #[doc = "Waits until any member has a signal it is watched for; writes PortEvents, returns how many."]
+            #[doc = "Waits until any member has a signal that it is watched for; writes PortEvents, returns how many."]
             27 PortWait port_wait (port: Handle, events: Out, count: Count, deadline: Deadline) -> (count)
                 rights "port: READ" errors [Fault, InvalidArgument, TimedOut];
 
@@ -154,12 +154,12 @@ macro_rules! for_each_syscall {
             29 FutexWake futex_wake (word: In, limit: Value) -> (woken)
                 rights "" errors [Fault, InvalidArgument];
 
-            #[doc = "Reads from a File at its position, a Terminal or any other stream; 0 bytes is the end."]
-            30 StreamRead stream_read (stream: Handle, buffer: Out, length: Length) -> (length)
-                rights "stream: READ" errors [Fault, WouldBlock, Io, Corrupt, NoMemory];
-            #[doc = "Writes to a File at its position, a Terminal or any other stream; may write less than asked."]
-            31 StreamWrite stream_write (stream: Handle, buffer: In, length: Length) -> (length)
-                rights "stream: WRITE" errors [Fault, WouldBlock, NoSpace, ReadOnly, TooLarge, Io, NoMemory];
+            #[doc = "Reads from a File at its position, a Terminal, a Pipe or any other stream; 0 bytes is the end. Where nothing is there yet it waits until the deadline; with the deadline 0 it does not wait."]
+            30 StreamRead stream_read (stream: Handle, buffer: Out, length: Length, deadline: Deadline) -> (length)
+                rights "stream: READ" errors [Fault, WouldBlock, TimedOut, Io, Corrupt, NoMemory];
+            #[doc = "Writes to a File at its position, a Terminal, a Pipe or any other stream; may write less than asked. Where there is no room it waits until the deadline; with the deadline 0 it does not wait."]
+            31 StreamWrite stream_write (stream: Handle, buffer: In, length: Length, deadline: Deadline) -> (length)
+                rights "stream: WRITE" errors [Fault, WouldBlock, TimedOut, PeerClosed, NoSpace, ReadOnly, TooLarge, Io, NoMemory];
 
             #[doc = "Opens or makes a file or directory below a directory; the path never leaves it. Returns the handle and its NodeKind code."]
             32 DirectoryOpen directory_open (directory: Handle, path: In, length: Length, flags: Flags) -> (node, kind)
@@ -296,6 +296,19 @@ macro_rules! for_each_syscall {
             #[doc = "Makes the first thread of a process that has an upcall for breaks take it; what it waits for ends with Cancelled."]
             71 ProcessInterrupt process_interrupt (process: Handle, code: Value) -> ()
                 rights "process: SIGNAL" errors [BadState];
+
+            #[doc = "Makes a Timer that is not set."]
+            72 TimerCreate timer_create () -> (timer) rights "" errors [NoMemory, LimitReached];
+            #[doc = "Sets a Timer to a point in time and, unless `period_ns` is 0, to every such time after it; the largest deadline with period 0 unsets it. What it was set to, and points that nobody has read, are forgotten. Returns the earliest of those points, the largest number for none. READABLE is raised from a point on until it is read."]
+            73 TimerSet timer_set (timer: Handle, deadline: Deadline, period_ns: Value) -> (previous)
+                rights "timer: WRITE" errors [InvalidArgument, NoMemory];
+            #[doc = "Returns how many of a Timer's points in time have come since the last read, and clears READABLE."]
+            74 TimerRead timer_read (timer: Handle) -> (count)
+                rights "timer: READ" errors [WouldBlock, NoMemory];
+
+            #[doc = "Makes a Pipe for so many bytes, rounded up to a power of two, or with 0 for 16 KiB; returns the end to read from and the end to write to."]
+            75 PipeCreate pipe_create (bytes: Value) -> (reader, writer)
+                rights "" errors [InvalidArgument, NoMemory, LimitReached];
         }
     };
 }

@@ -63,6 +63,12 @@ pub const CHANNEL_MESSAGE_BYTES_MAX: usize = 64 * 1024;
 pub const CHANNEL_MESSAGE_HANDLES_MAX: usize = 64;
 /// Most messages that wait at one end of a Channel.
 pub const CHANNEL_QUEUE_MESSAGES_MAX: usize = 64;
+/// Least bytes of a Pipe. A write of no more than these is whole or not at all.
+pub const PIPE_BYTES_MIN: usize = 4096;
+/// Bytes of a Pipe whose maker does not say.
+pub const PIPE_BYTES_DEFAULT: usize = 16 * 1024;
+/// Most bytes of a Pipe.
+pub const PIPE_BYTES_MAX: usize = 64 * 1024;
 /// Most members of a Port.
 pub const PORT_MEMBERS_MAX: usize = 10_000;
 /// Most events handed over by one `port_wait`.
@@ -96,3 +102,5 @@ pub const BLOCK_POLL_NS: u64 = 1_000_000;
 /// Looks after which a disk request counts as lost. The number counts, not the time: under
 /// instruction counting time jumps while the machine waits for its host.
 pub const BLOCK_POLLS_MAX: u32 = 10_000;
+/// Most alarms of objects that ring in one interrupt.
+pub const ALARMS_AT_ONCE_MAX: usize = 64;

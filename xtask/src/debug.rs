@@ -2,7 +2,9 @@
 //!
 //! `--check` lets GDB run a script that must stop at the kernel's first Rust
 //! function and at the first instruction of the first program, each seen by its
-//! name, so it also shows that both sets of symbols fit what runs.
+//! name, so it also shows that both sets of symbols fit what runs. At the prompt
+//! it asks the commands that know the kernel (`debug/viperos.py`), which read its
+//! structures by name and so have to fit it.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -25,12 +27,32 @@ const KERNEL_STOP: &str = "kernel_entry";
 /// What the check's script says when it is at a breakpoint, before the name.
 const AT_KERNEL: &str = "check: kernel stop at";
 const AT_PROGRAM: &str = "check: program stop at";
+const AT_PROMPT: &str = "check: prompt stop at";
+
+/// Kernel function in which the shell waits at its prompt.
+const PROMPT_STOP: &str = "terminal_idle_mark";
+
+/// GDB commands that know the kernel.
+const COMMANDS: &str = include_str!("debug/viperos.py");
+
+/// What these commands must say at the prompt, and what it shows.
+const ANSWERS: [(&str, &str); 6] = [
+    ("Shell", "the shell among the processes"),
+    ("runs on CPU", "a thread that runs"),
+    ("waits in a system call", "a thread that waits"),
+    ("Terminal", "a handle of the shell"),
+    (
+        "read-only, accessed, no user code",
+        "a page of the kernel's code",
+    ),
+    ("is at physical", "a physical address"),
+];
 
 /// Longest time of a check, on a slow and busy host.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Boots stopped and starts GDB; with `--check` the exit code tells whether both
-/// breakpoints were hit.
+/// Boots stopped and starts GDB; with `--check` the exit code tells whether the
+/// breakpoints were hit and the commands answered.
 pub fn debug(options: &DebugOptions) -> anyhow::Result<u8> {
     let emulator = emulator::resolve()?;
     let gdb = debugger::resolve()?;
@@ -103,6 +125,8 @@ fn wait_for_port(port: u16) -> anyhow::Result<()> {
 /// GDB commands that connect with all symbols.
 fn prelude(system: &System, port: u16) -> anyhow::Result<String> {
     let init = system.program("init").context("there is no program init")?;
+    let commands = workspace::output().join("viperos.py");
+    workspace::write(&commands, COMMANDS)?;
     let (kernel, init_offset) = (
         system.kernel_elf.display(),
         system::load_offset(&init.file)?,
@@ -113,8 +137,10 @@ fn prelude(system: &System, port: u16) -> anyhow::Result<String> {
          set architecture aarch64\n\
          file {kernel}\n\
          add-symbol-file {} -o {init_offset:#x}\n\
-         target remote 127.0.0.1:{port}\n",
-        init.file.display()
+         target remote 127.0.0.1:{port}\n\
+         source {}\n",
+        init.file.display(),
+        commands.display()
     ))
 }
 
@@ -145,12 +171,15 @@ fn helpers(system: &System) -> String {
 fn check_script(system: &System, port: u16) -> anyhow::Result<String> {
     // `printf` with a text would ask the machine for memory.
     let stop = format!("echo {AT_KERNEL}\\ \ninfo symbol $pc\n");
+    let prompt_stop = format!("echo {AT_PROMPT}\\ \ninfo symbol $pc\n");
     let program_stop = format!("echo {AT_PROGRAM}\\ \ninfo symbol $pc\n");
     // Hardware breakpoints, because the memory is not mapped yet.
     Ok(prelude(system, port)?
         + &format!(
             "thbreak {KERNEL_STOP}\ncontinue\n{stop}backtrace 3\n\
-             thbreak *{:#x}\ncontinue\n{program_stop}info registers pc\nkill\nquit\n",
+             thbreak *{:#x}\ncontinue\n{program_stop}info registers pc\n\
+             thbreak {PROMPT_STOP}\ncontinue\n{prompt_stop}\
+             processes\nthreads\nhandles $shell()\npages $pc\nkill\nquit\n",
             system.init_entry()?
         ))
 }
@@ -163,7 +192,10 @@ fn check(gdb: &Path, system: &System, port: u16) -> anyhow::Result<u8> {
     let output = run_in_time(gdb)?;
     let missing = missing_stops(&output);
     if missing.is_empty() {
-        println!("debug check: a breakpoint in the kernel and one in a program were hit");
+        println!(
+            "debug check: a breakpoint in the kernel and one in a program were hit, and the \
+             commands know processes, threads, handles and pages"
+        );
         return Ok(0);
     }
     println!("{output}");
@@ -213,6 +245,16 @@ fn missing_stops(output: &str) -> Vec<&'static str> {
     if !is_seen(AT_PROGRAM, "_start") {
         missing.push("breakpoint in a program");
     }
+    if !is_seen(AT_PROMPT, PROMPT_STOP) {
+        missing.push("breakpoint at the prompt");
+    }
+    let answers = output.split_once(AT_PROMPT).map_or("", |(_, after)| after);
+    missing.extend(
+        ANSWERS
+            .iter()
+            .filter(|(answer, _)| !answers.contains(answer))
+            .map(|(_, what)| *what),
+    );
     missing
 }
 
@@ -222,13 +264,26 @@ mod tests {
 
     #[test]
     fn both_stops_must_be_seen_by_name() {
-        let both = "check: kernel stop at kernel_entry in section .text\n\
-                    check: program stop at _start in section .text of init\n";
-        assert!(missing_stops(both).is_empty());
-        assert_eq!(missing_stops("").len(), 2);
+        let answers: String = ANSWERS
+            .iter()
+            .map(|(answer, _)| format!("{answer}\n"))
+            .collect();
+        let both = format!(
+            "check: kernel stop at kernel_entry in section .text\n\
+             check: program stop at _start in section .text of init\n\
+             check: prompt stop at terminal_idle_mark in section .text\n{answers}"
+        );
+        assert!(missing_stops(&both).is_empty());
+        let all = ANSWERS.len() + 3;
+        assert_eq!(missing_stops("").len(), all);
         assert_eq!(
             missing_stops("check: kernel stop at No symbol matches $pc.\n").len(),
-            2
+            all
+        );
+        // Answers count only after the prompt was reached.
+        assert_eq!(
+            missing_stops(&format!("{answers}{}", both.replace(&answers, ""))).len(),
+            6
         );
         assert_eq!(
             missing_stops(&both.replace("_start", "main")),

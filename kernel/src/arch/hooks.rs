@@ -22,6 +22,14 @@ pub struct ShortResult {
     pub value: u64,
 }
 
+impl ShortResult {
+    /// The short way is not for this call: it takes the long one.
+    pub const REFUSED: ShortResult = ShortResult {
+        error: u64::MAX,
+        value: 0,
+    };
+}
+
 /// Code of a short call, arguments `x0`–`x5`. It runs with interrupts masked from entry to
 /// return and reaches no user memory.
 pub type ShortHandler = unsafe extern "C" fn(u64, u64, u64, u64, u64, u64) -> ShortResult;
@@ -91,6 +99,9 @@ pub struct SyscallTable<const ROWS: usize> {
     /// The calls in registers, whose `short` is [`direct_call`](super::direct_call); for any other the one
     /// that refuses.
     pub direct: [DirectHandler; ROWS],
+    /// The calls whose `short` is [`try_call`](super::try_call), the short way; for any
+    /// other one that refuses.
+    pub tried: [ShortHandler; ROWS],
 }
 
 /// What kind of access faulted.

@@ -36,7 +36,7 @@ pub use back_end::cpu::{
     pending, raise_pending, running_place, spin_hint, synchronize_code, take_pending, this_cpu,
     wait_for_interrupt,
 };
-pub use back_end::exception::{direct_call, long_call};
+pub use back_end::exception::{direct_call, long_call, try_call};
 pub use back_end::interrupt::{
     GicConfig, enable_line, gic_version, init_gic, init_gic_cpu, send_ipi,
 };

@@ -27,6 +27,12 @@ pub trait Observer: Send + Sync {
     /// Signals asked for are raised: `hit` of them, among `all`. Called under the object's
     /// signal lock: it must not touch the signals of any object.
     fn raised(&self, key: ObserverKey, hit: Signals, all: Signals) -> Heard;
+
+    /// As [`Observer::raised`], for those who want to know which of the signals were
+    /// raised just now, perhaps anew: `fresh`, of `hit`.
+    fn heard(&self, key: ObserverKey, _fresh: Signals, hit: Signals, all: Signals) -> Heard {
+        self.raised(key, hit, all)
+    }
 }
 
 struct Registration {
@@ -120,7 +126,8 @@ impl SignalSet {
             let heard = if hit.is_empty() {
                 Heard::Stay
             } else {
-                entry.observer.raised(entry.key, hit, raised)
+                let fresh = hit.intersection(raise);
+                entry.observer.heard(entry.key, fresh, hit, raised)
             };
             if heard == Heard::Stay {
                 index = index.saturating_add(1);

@@ -126,8 +126,18 @@ enum Sent {
     Direct(Ref<Thread>),
     /// To a server elsewhere, or to nobody yet: the caller waits.
     Waits,
-    /// To nobody, and the server that waited in its slot is to look.
-    Slotted(Ref<Thread>),
+    /// To nobody, and a server in its slot is to look.
+    Missed(Ref<Thread>),
+}
+
+impl Sent {
+    /// To a server whose wait is the sender's to end, and which has the call already.
+    fn to(server: &Thread) -> Sent {
+        match server.seize() {
+            Some(server) => Sent::Direct(server),
+            None => Sent::Waits,
+        }
+    }
 }
 
 impl ChannelEnd {
@@ -169,8 +179,7 @@ impl ChannelEnd {
         match sent {
             Ok(Sent::Direct(server)) => sched::switch_to(server),
             Ok(Sent::Waits) => sched::block_frameless(),
-            Ok(Sent::Slotted(server)) => {
-                // Made again, its call finds the one in the list.
+            Ok(Sent::Missed(server)) => {
                 look_again(&server);
                 drop(server);
                 sched::block_frameless()
@@ -202,10 +211,14 @@ impl Binding {
             pass(caller, &server);
             Calls::announce(caller, &server, self.key);
             received.push(caller);
-            return Ok(match server.seize() {
-                Some(server) => Sent::Direct(server),
-                None => Sent::Waits,
-            });
+            return Ok(Sent::to(&server));
+        }
+        if let Some(server) = self.core.desk.take_server() {
+            pass(caller, &server);
+            server.frame().clear_lost();
+            Calls::announce(caller, &server, self.key);
+            received.push(caller);
+            return Ok(Sent::to(&server));
         }
         let [tag, key] = caller.wait_tag();
         tag.store(end, Ordering::Relaxed);
@@ -213,7 +226,8 @@ impl Binding {
         waiting.push(caller);
         self.core.desk.set_busy();
         Ok(match self.core.desk.pop_server() {
-            Some(server) => Sent::Slotted(server),
+            // It came the short way at this very moment.
+            Some(server) => Sent::Missed(server),
             None => Sent::Waits,
         })
     }

@@ -80,8 +80,13 @@ impl Desk {
     }
 
     /// Takes the server out of its slot.
+    pub(super) fn take_server(&self) -> Option<Borrowed<'_, Thread>> {
+        self.server.take()
+    }
+
+    /// As [`Desk::take_server`], for whoever keeps it for longer.
     pub(super) fn pop_server(&self) -> Option<Ref<Thread>> {
-        self.server.take().map(|server| server.to_ref())
+        self.take_server().map(|server| server.to_ref())
     }
 
     /// Takes the caller with this token out of its slot.

@@ -1,21 +1,22 @@
 //! A set of objects to wait for.
 //!
 //! A member observes its object for as long as it is in the set; when a signal it watches
-//! is raised it goes into the ready queue. A wait looks at the ready members: one whose
-//! signals are still raised is reported and stays (level triggered), others leave.
+//! is raised it goes into the ready queue. A wait looks at the ready members. By level: one
+//! whose signals are still raised is reported and stays, others leave. By edge: what was
+//! raised since the last time is reported, and the member leaves.
 //!
 //! Lock order: an object's signals, then a port's state.
 
 use alloc::vec::Vec;
 
-use abi::signal::PortEvent;
+use abi::signal::{PortEvent, PortMode};
 use abi::{Error, ObjectKind, Signals};
 
 use crate::account::{Account, Charge, Resource};
 use crate::cap::{Heard, KernelObject, ObjectBase, Observer, ObserverKey, kind_stamp};
 use crate::limits::PORT_MEMBERS_MAX;
 use crate::sched::{Thread, Waiter};
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::{AllocError, Borrowed, Link, Linked, MaskedGuard, Queue, Ref, SpinLock, Stamped};
 
 use super::call::Calls;
@@ -28,6 +29,9 @@ struct Member {
     key: u64,
     registration: ObserverKey,
     mask: Signals,
+    mode: PortMode,
+    /// By edge: the signals that were raised and not reported yet.
+    edges: AtomicU32,
     object: Ref<dyn KernelObject>,
     core: Ref<Core>,
     _charge: Charge,
@@ -75,10 +79,13 @@ impl Core {
 }
 
 impl Core {
-    /// Lets one waiting thread look for itself.
+    /// Lets one waiting thread look for itself, where something may be ready.
     fn wake_one(&self) {
         let woken = {
             let mut state = self.state.lock();
+            if state.ready.is_empty() {
+                return;
+            }
             self.next_waiting(&mut state)
         };
         if let Some(woken) = woken {
@@ -176,6 +183,7 @@ impl Port {
         &self,
         object: Ref<dyn KernelObject>,
         mask: Signals,
+        mode: PortMode,
         key: u64,
         account: &Ref<Account>,
     ) -> Result<(), PortError> {
@@ -191,6 +199,8 @@ impl Port {
             key,
             registration,
             mask,
+            mode,
+            edges: AtomicU32::new(0),
             object: object.clone(),
             core: self.core.clone(),
             _charge: charge,
@@ -218,9 +228,8 @@ impl Port {
             .observe(mask, registration, observer, true)
         {
             Ok(raised) => {
-                if !raised.is_empty() {
-                    member.make_ready();
-                }
+                // What was raised before the adding counts, by edge too.
+                member.hear(raised, raised);
                 Ok(())
             }
             Err(error) => {
@@ -260,12 +269,7 @@ impl Port {
             };
             let next = self.core.state.lock().ready.pop();
             let Some(member) = next else { break };
-            let raised = member
-                .object
-                .base()
-                .signals()
-                .raised()
-                .intersection(member.mask);
+            let raised = member.take_signals();
             if raised.is_empty() {
                 continue;
             }
@@ -275,8 +279,10 @@ impl Port {
                 reserved: 0,
             };
             count = count.saturating_add(1);
-            // One that became ready in between is in the queue already.
-            let _ = self.core.state.lock().ready.push(member);
+            if !member.mode.contains(PortMode::EDGE) {
+                // One that became ready in between is in the queue already.
+                let _ = self.core.state.lock().ready.push(member);
+            }
         }
         if count > 0 {
             // What is still ready is for the next waiting thread too.
@@ -302,6 +308,29 @@ impl Port {
 }
 
 impl Member {
+    /// Signals are raised: `hit` of the watched ones, `fresh` among them just now.
+    fn hear(&self, fresh: Signals, hit: Signals) {
+        let counts = if self.mode.contains(PortMode::EDGE) {
+            // Before the member is in the queue: who takes it out looks here.
+            self.edges.fetch_or(fresh.bits(), Ordering::AcqRel);
+            fresh
+        } else {
+            hit
+        };
+        if !counts.is_empty() {
+            self.make_ready();
+        }
+    }
+
+    /// What is to be reported of a member that is ready.
+    fn take_signals(&self) -> Signals {
+        if self.mode.contains(PortMode::EDGE) {
+            return Signals::from_bits_truncate(self.edges.swap(0, Ordering::AcqRel));
+        }
+        let raised = self.object.base().signals().raised();
+        raised.intersection(self.mask)
+    }
+
     fn make_ready(self: &Member) {
         let woken = {
             let mut state = self.core.state.lock();
@@ -331,8 +360,13 @@ impl Member {
 }
 
 impl Observer for Member {
-    fn raised(&self, _key: ObserverKey, _hit: Signals, _all: Signals) -> Heard {
-        self.make_ready();
+    fn raised(&self, _key: ObserverKey, hit: Signals, _all: Signals) -> Heard {
+        self.hear(hit, hit);
+        Heard::Stay
+    }
+
+    fn heard(&self, _key: ObserverKey, fresh: Signals, hit: Signals, _all: Signals) -> Heard {
+        self.hear(fresh, hit);
         Heard::Stay
     }
 }
@@ -400,6 +434,7 @@ mod tests {
     use crate::ipc::Event;
 
     const BIT: Signals = Signals::USER_0;
+    const LEVEL: PortMode = PortMode::empty();
 
     fn keys(port: &Port) -> Vec<u64> {
         let mut events = [PortEvent::default(); 8];
@@ -419,7 +454,7 @@ mod tests {
     fn a_member_is_reported_as_long_as_its_signal_is_raised() {
         let port = Port::new().unwrap();
         let event = Ref::new(Event::new()).unwrap();
-        port.add(object(&event), BIT, 5, &account()).unwrap();
+        port.add(object(&event), BIT, LEVEL, 5, &account()).unwrap();
         assert!(keys(&port).is_empty());
         event.update(Signals::empty(), BIT);
         assert_eq!(keys(&port), [5]);
@@ -434,16 +469,46 @@ mod tests {
     }
 
     #[test]
+    fn by_edge_each_raising_is_reported_once() {
+        let port = Port::new().unwrap();
+        let event = Ref::new(Event::new()).unwrap();
+        let other = Signals::from_bits_retain(1 << 25);
+        event.update(Signals::empty(), BIT);
+        port.add(object(&event), BIT | other, PortMode::EDGE, 5, &account())
+            .unwrap();
+        // What was raised before counts.
+        assert_eq!(keys(&port), [5]);
+        assert!(keys(&port).is_empty());
+        // Raised anew while it is raised.
+        event.update(Signals::empty(), BIT);
+        event.update(Signals::empty(), BIT);
+        assert_eq!(keys(&port), [5]);
+        assert!(keys(&port).is_empty());
+        // Another one, with this one raised still: only the new one is told.
+        event.update(Signals::empty(), other);
+        let mut events = [PortEvent::default(); 2];
+        assert_eq!(port.collect(&mut events), 1);
+        assert_eq!(events[0].signals, other.bits());
+        // Raised and cleared before anybody looked: it happened.
+        event.update(BIT | other, Signals::empty());
+        assert!(keys(&port).is_empty());
+        event.update(Signals::empty(), BIT);
+        event.update(BIT, Signals::empty());
+        assert_eq!(keys(&port), [5]);
+        assert!(keys(&port).is_empty());
+    }
+
+    #[test]
     fn a_signal_raised_before_the_adding_counts() {
         let port = Port::new().unwrap();
         let event = Ref::new(Event::new()).unwrap();
         event.update(Signals::empty(), BIT);
-        port.add(object(&event), BIT, 1, &account()).unwrap();
-        port.add(object(&event), Signals::PEER_CLOSED, 2, &account())
+        port.add(object(&event), BIT, LEVEL, 1, &account()).unwrap();
+        port.add(object(&event), Signals::PEER_CLOSED, LEVEL, 2, &account())
             .unwrap();
         assert_eq!(keys(&port), [1]);
         // The same key again replaces the member.
-        port.add(object(&event), Signals::PEER_CLOSED, 1, &account())
+        port.add(object(&event), Signals::PEER_CLOSED, LEVEL, 1, &account())
             .unwrap();
         assert!(keys(&port).is_empty());
     }
@@ -455,7 +520,7 @@ mod tests {
         let core = port.core.clone();
         let account = account();
         for key in 0..100 {
-            port.add(object(&event), BIT, key, &account).unwrap();
+            port.add(object(&event), BIT, LEVEL, key, &account).unwrap();
         }
         event.update(Signals::empty(), BIT);
         port.on_last_handle();

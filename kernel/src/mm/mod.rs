@@ -53,7 +53,9 @@ pub use memory::{MemoryPages, PageSource, SourceError};
 pub use reclaim::{reclaim, set_reclaimer};
 pub use reservation::{HeapReservation, HeapReserve, RESERVE_RUN_BYTES, has_reservation};
 pub use translation::Translation;
-pub use user::{CopyError, UserReader, UserWriter, load_user_u32};
+pub use user::{
+    CopyError, UserReader, UserWriter, copy_present_in, copy_present_out, load_user_u32,
+};
 pub use vma::Backing;
 
 /// Bytes in a page, as the page tables count.

@@ -67,6 +67,35 @@ fn retry(
     Ok(())
 }
 
+/// Copies from a program's `address` on into `out` as far as pages are present; returns how
+/// many bytes. Never sleeps, so a spin lock may be held.
+pub fn copy_present_in(address: u64, out: &mut [u8]) -> usize {
+    match check_range(address, out.len()) {
+        Ok(()) => out.len().wrapping_sub(arch::copy_from_user(out, address)),
+        Err(_) => 0,
+    }
+}
+
+/// Copies to a program's `address` as far as pages are present; returns how many bytes.
+/// Never sleeps, so a spin lock may be held.
+pub fn copy_present_out(address: u64, bytes: &[u8]) -> usize {
+    match check_range(address, bytes.len()) {
+        Ok(()) => bytes.len().wrapping_sub(arch::copy_to_user(address, bytes)),
+        Err(_) => 0,
+    }
+}
+
+fn bring_in(
+    space: &AddressSpace,
+    address: u64,
+    offset: usize,
+    access: Access,
+) -> Result<(), CopyError> {
+    let address = address.saturating_add(offset as u64);
+    check_range(address, 1)?;
+    space.fault(address, access).map_err(|_| CopyError::Fault)
+}
+
 /// Bytes that a program wants read.
 #[derive(Clone, Copy, Debug)]
 pub struct UserReader<'s> {
@@ -113,6 +142,14 @@ impl<'s> UserReader<'s> {
             let rest = out.get_mut(done..).unwrap_or(&mut []);
             arch::copy_from_user(rest, start.saturating_add(done as u64))
         })
+    }
+
+    /// Brings in the page of the byte at `offset`. May sleep.
+    ///
+    /// # Errors
+    /// [`CopyError::Fault`].
+    pub fn bring_in(&self, offset: usize) -> Result<(), CopyError> {
+        bring_in(self.space, self.address, offset, Access::Read)
     }
 
     /// Copies everything into a vector, for lengths up to `max`.
@@ -200,6 +237,14 @@ impl<'s> UserWriter<'s> {
             let rest = bytes.get(done..).unwrap_or(&[]);
             arch::copy_to_user(start.saturating_add(done as u64), rest)
         })
+    }
+
+    /// Brings in the page of the byte at `offset`, to be written. May sleep.
+    ///
+    /// # Errors
+    /// [`CopyError::Fault`].
+    pub fn bring_in(&self, offset: usize) -> Result<(), CopyError> {
+        bring_in(self.space, self.address, offset, Access::Write)
     }
 
     /// Copies `bytes` from a page of the kernel to `offset`.

@@ -13,6 +13,7 @@
 //! lock, then a timer heap, then a run queue.
 #![forbid(unsafe_code)]
 
+mod alarm;
 mod cpu;
 mod handover;
 mod idle;
@@ -25,6 +26,7 @@ mod wait;
 #[cfg(all(test, feature = "model"))]
 pub(crate) mod models;
 
+pub use alarm::{Alarm, AlarmPlace, cancel_alarm, reserve_alarm, set_alarm};
 pub use cpu::{CpuTimes, cpu_times, cpus_running};
 pub use handover::{go_slowly, hand_over};
 pub use idle::{start_boot_cpu, start_this_cpu};

@@ -286,10 +286,10 @@ pub fn mend_fault(address: u64, access: Access) -> bool {
 pub fn handle_ipi() {
     epoch::acknowledge();
     let me = arch::cpu_id();
-    if let Some(thread) = CURRENT.get() {
-        if thread.needs_attention() {
-            arch::raise_pending(PENDING_ATTENTION);
-        }
+    if let Some(thread) = CURRENT.get()
+        && thread.needs_attention()
+    {
+        arch::raise_pending(PENDING_ATTENTION);
     }
     if IDLE.load(Ordering::Relaxed) & (1 << me) != 0 {
         arch::raise_pending(PENDING_RESCHEDULE);

@@ -8,6 +8,7 @@ use crate::sync::atomic::Ordering;
 use crate::sync::{AllocError, Parked, Ref, SpinLock};
 use crate::time::{DeadlineHeap, now_ns, ticks_at};
 
+use super::alarm;
 use super::cpu::{cpu_number, queue};
 use super::thread::Thread;
 
@@ -24,6 +25,7 @@ pub(super) fn program() {
     let irq = arch::irq_save();
     let me = arch::cpu_id();
     let deadline = heap(me).lock_masked().next_deadline();
+    let deadline = deadline.into_iter().chain(alarm::next_deadline(me)).min();
     let mut queue = queue(me).lock_masked();
     let contended = !queue.ready.is_empty();
     let over = contended && queue.slice_end <= arch::counter();
@@ -88,5 +90,6 @@ pub fn handle_timer() {
             thread.unpark();
         }
     }
+    alarm::ring_due(me);
     program();
 }

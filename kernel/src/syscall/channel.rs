@@ -42,7 +42,7 @@ pub(super) fn channel_write(
     [channel, bytes, length, handles, count, _]: Args,
 ) -> Outcome {
     let write = || {
-        let end = cx.get::<ChannelEnd>(channel, Rights::WRITE)?;
+        let end = cx.get_unlocked::<ChannelEnd>(channel, Rights::WRITE)?;
         if length > CHANNEL_MESSAGE_BYTES_MAX as u64 || count > CHANNEL_MESSAGE_HANDLES_MAX as u64 {
             return Err(Error::InvalidArgument);
         }
@@ -54,11 +54,11 @@ pub(super) fn channel_write(
         let memory = Message::memory_bytes(bytes.len(), wanted.len()) as u64;
         let memory = Charge::new(account, Resource::KernelBytes, memory)?;
         let (taken, values) = take_handles(cx, &wanted)?;
-        let on_the_way = Charge::again(account, Resource::Handles, count);
+        let on_the_way = (count != 0).then(|| Charge::again(account, Resource::Handles, count));
         let message = Message {
             bytes,
             handles: taken,
-            charges: [Some(memory), Some(on_the_way)],
+            charges: [Some(memory), on_the_way],
         };
         let (error, message) = match end.send(message) {
             Ok(()) => return Ok(Outcome::OK),
@@ -75,6 +75,9 @@ pub(super) fn channel_write(
 
 fn read_handles(cx: &Context, address: u64, count: u64) -> Result<Vec<Handle>, Error> {
     const BYTES_MAX: usize = CHANNEL_MESSAGE_HANDLES_MAX * size_of::<Handle>();
+    if count == 0 {
+        return Ok(Vec::new());
+    }
     let len = count.saturating_mul(size_of::<Handle>() as u64);
     let bytes = cx.reader(address, len)?.to_vec(BYTES_MAX)?;
     let values = bytes.chunks_exact(size_of::<Handle>());
@@ -124,7 +127,7 @@ pub(super) fn channel_read(
     cx: &Context,
     [channel, bytes, length, handles, count, _]: Args,
 ) -> Outcome {
-    let end = match cx.get::<ChannelEnd>(channel, Rights::READ) {
+    let end = match cx.get_unlocked::<ChannelEnd>(channel, Rights::READ) {
         Ok(end) => end,
         Err(error) => return error.into(),
     };
@@ -143,7 +146,7 @@ pub(super) fn channel_read(
 fn hand_over(
     cx: &Context,
     end: &ChannelEnd,
-    mut message: Message,
+    message: Message,
     bytes: u64,
     handles: u64,
 ) -> Result<Outcome, Error> {
@@ -151,9 +154,26 @@ fn hand_over(
     let copied = cx
         .writer(bytes, length)
         .and_then(|out| Ok(out.copy_from(0, &message.bytes)?));
-    let room = cx.writer(handles, count.saturating_mul(8));
+    if let Err(error) = copied {
+        end.put_back(message);
+        return Err(error);
+    }
+    if count != 0 {
+        hand_handles_over(cx, end, message, handles)?;
+    }
+    Ok(Outcome::values(length, count))
+}
+
+/// Gives the capabilities of a message to the caller, and writes their handles.
+fn hand_handles_over(
+    cx: &Context,
+    end: &ChannelEnd,
+    mut message: Message,
+    handles: u64,
+) -> Result<(), Error> {
+    let room = (message.handles.len() as u64).saturating_mul(8);
     // Writing zeros first finds out whether the place can be written at all.
-    let ready = copied.and(room).and_then(|out| {
+    let ready = cx.writer(handles, room).and_then(|out| {
         let zeros = [0; CHANNEL_MESSAGE_HANDLES_MAX * 8];
         out.copy_from(0, zeros.get(..out.len()).unwrap_or(&[]))?;
         Ok(out)
@@ -197,5 +217,5 @@ fn hand_over(
         // all the same and `handle_list` shows them.
         out.copy_from(0, values.as_bytes())?;
     }
-    Ok(Outcome::values(length, count))
+    Ok(())
 }

@@ -118,6 +118,22 @@ impl<'a> Context<'a> {
         Ok(self.process.handles().get(Handle(handle), rights)?)
     }
 
+    /// As [`Context::get`], without the table's lock, for kinds that have one type.
+    pub(super) fn get_unlocked<T: Stamped>(
+        &self,
+        handle: u64,
+        rights: Rights,
+    ) -> Result<Ref<T>, Error> {
+        let irq = arch::irq_save();
+        let found = Masked::with(|masked| {
+            let table = self.process.handles();
+            let found = table.borrow::<T>(masked, Handle(handle), rights);
+            found.map(|object| object.to_ref())
+        });
+        arch::irq_restore(irq);
+        Ok(found?)
+    }
+
     /// As [`Context::get`], with all rights of the handle.
     pub(super) fn get_with_rights<T: KernelObject>(
         &self,

@@ -9,6 +9,8 @@
 //! words for its arguments and may go straight to another thread, which gets them; it too
 //! runs with interrupts masked, and has a long way for what is rare, with all in its
 //! thread's frame. `short_or_long` names both.
+//! A call that is *tried* first goes the short way, with what is in memory of its program,
+//! and where that does not do, the long one.
 //! Every other call runs with interrupts unmasked; one that waits masks them before it
 //! puts its thread on a list.
 #![forbid(unsafe_code)]
@@ -24,6 +26,7 @@ mod futex;
 mod handle;
 mod job;
 mod memory;
+mod pipe;
 mod port;
 mod process;
 mod stream;
@@ -32,6 +35,7 @@ mod system;
 mod terminal;
 mod thread;
 mod time;
+mod timer;
 mod upcall;
 
 use crate::arch::{
@@ -61,16 +65,18 @@ use memory::{
     memory_advise, memory_clone, memory_create, memory_map, memory_protect, memory_resize,
     memory_unmap,
 };
+use pipe::pipe_create;
 use port::{port_add, port_create, port_remove, port_wait};
 use process::{
     process_clone, process_exec, process_exit, process_info, process_kill, process_spawn,
 };
-use stream::{stream_read, stream_write};
+use stream::{stream_read, stream_read_at_once, stream_write, stream_write_at_once};
 use strict::process_restrict;
 use system::{entropy_read, log_read, log_write, power_control, system_info};
 use terminal::{terminal_control, terminal_info};
 use thread::{thread_create, thread_exit, thread_sleep, thread_yield};
 use time::{clock_read, clock_set, time_now};
+use timer::{timer_create, timer_read, timer_set};
 use upcall::{process_interrupt, upcall_return, upcall_set};
 
 pub use job::JOB_RIGHTS;
@@ -100,6 +106,22 @@ fn run_short(
             error: error as u64,
             value: 0,
         },
+    })
+}
+
+/// Runs the short way of a call that is tried, unless it says that it is not for it.
+#[inline(always)]
+fn run_tried(
+    arguments: Args,
+    handler: impl FnOnce(Short<'_>, Args) -> Option<Result<u64, Error>>,
+) -> ShortResult {
+    Masked::with(|masked| match handler(Short::new(masked), arguments) {
+        Some(Ok(value)) => ShortResult { error: 0, value },
+        Some(Err(error)) => ShortResult {
+            error: error as u64,
+            value: 0,
+        },
+        None => ShortResult::REFUSED,
     })
 }
 
@@ -146,6 +168,13 @@ extern "C" fn no_direct_call(_: u64, _: u64, _: &Words) -> Handover {
 
 const NO_DIRECT: DirectHandler = no_direct_call;
 
+/// Where the short way of a tried call would be.
+extern "C" fn no_tried_call(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> ShortResult {
+    ShortResult::REFUSED
+}
+
+const NO_TRIED: ShortHandler = no_tried_call;
+
 fn null(_short: Short<'_>, _args: Args) -> Result<u64, Error> {
     Ok(0)
 }
@@ -177,11 +206,23 @@ macro_rules! short_or_long {
     ($number:literal clock_read) => {
         short!($number clock_read);
     };
+    ($number:literal timer_set) => {
+        short!($number timer_set);
+    };
+    ($number:literal timer_read) => {
+        short!($number timer_read);
+    };
     ($number:literal channel_call) => {
         direct!($number channel_call channel_call_at_once);
     };
     ($number:literal port_reply_wait) => {
         direct!($number port_reply_wait port_reply_wait_at_once);
+    };
+    ($number:literal stream_read) => {
+        tried!($number stream_read stream_read_at_once);
+    };
+    ($number:literal stream_write) => {
+        tried!($number stream_write stream_write_at_once);
     };
     ($number:literal $name:ident) => {
         long!($number $name);
@@ -209,6 +250,7 @@ macro_rules! direct {
                 crate::syscall::refuse_direct($number, token)
             }
             pub(in crate::syscall) const STRICT_DIRECT: DirectHandler = refuse;
+            pub(in crate::syscall) use crate::syscall::NO_TRIED as TRIED;
             pub(in crate::syscall) extern "C" fn strict(
                 _: u64,
                 _: u64,
@@ -242,6 +284,7 @@ macro_rules! short {
                 crate::syscall::no_long_call;
             pub(in crate::syscall) use crate::syscall::NO_DIRECT as DIRECT;
             pub(in crate::syscall) use crate::syscall::NO_DIRECT as STRICT_DIRECT;
+            pub(in crate::syscall) use crate::syscall::NO_TRIED as TRIED;
             pub(in crate::syscall) const STRICT_SHORT: crate::arch::ShortHandler =
                 crate::arch::long_call;
             pub(in crate::syscall) extern "C" fn strict(
@@ -260,29 +303,58 @@ macro_rules! short {
     };
 }
 
-/// The row of any other call.
-macro_rules! long {
-    ($number:literal $name:ident) => {
+/// The row of a call that is tried the short way.
+macro_rules! tried {
+    ($number:literal $name:ident $at_once:ident) => {
         pub(super) mod $name {
-            pub(in crate::syscall) use crate::arch::long_call as short;
-            extern "C" fn long(a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> u64 {
-                crate::syscall::run_long([a, b, c, d, e, f], crate::syscall::$name)
-            }
-            pub(in crate::syscall) const LONG: crate::arch::LongHandler = long;
-            pub(in crate::syscall) use crate::syscall::NO_DIRECT as DIRECT;
-            pub(in crate::syscall) use crate::syscall::NO_DIRECT as STRICT_DIRECT;
-            pub(in crate::syscall) const STRICT_SHORT: crate::arch::ShortHandler =
-                crate::arch::long_call;
-            pub(in crate::syscall) extern "C" fn strict(
+            pub(in crate::syscall) use crate::arch::try_call as short;
+            extern "C" fn tried(
                 a: u64,
                 b: u64,
                 c: u64,
                 d: u64,
                 e: u64,
                 f: u64,
-            ) -> u64 {
-                crate::syscall::strict::run($number, || long(a, b, c, d, e, f))
+            ) -> crate::arch::ShortResult {
+                crate::syscall::run_tried([a, b, c, d, e, f], crate::syscall::$at_once)
             }
+            pub(in crate::syscall) const TRIED: crate::arch::ShortHandler = tried;
+            long_entries!($number $name);
+        }
+    };
+}
+
+/// The row of any other call.
+macro_rules! long {
+    ($number:literal $name:ident) => {
+        pub(super) mod $name {
+            pub(in crate::syscall) use crate::arch::long_call as short;
+            pub(in crate::syscall) use crate::syscall::NO_TRIED as TRIED;
+            long_entries!($number $name);
+        }
+    };
+}
+
+/// What the rows of calls with a long way have in common.
+macro_rules! long_entries {
+    ($number:literal $name:ident) => {
+        extern "C" fn long(a: u64, b: u64, c: u64, d: u64, e: u64, f: u64) -> u64 {
+            crate::syscall::run_long([a, b, c, d, e, f], crate::syscall::$name)
+        }
+        pub(in crate::syscall) const LONG: crate::arch::LongHandler = long;
+        pub(in crate::syscall) use crate::syscall::NO_DIRECT as DIRECT;
+        pub(in crate::syscall) use crate::syscall::NO_DIRECT as STRICT_DIRECT;
+        pub(in crate::syscall) const STRICT_SHORT: crate::arch::ShortHandler =
+            crate::arch::long_call;
+        pub(in crate::syscall) extern "C" fn strict(
+            a: u64,
+            b: u64,
+            c: u64,
+            d: u64,
+            e: u64,
+            f: u64,
+        ) -> u64 {
+            crate::syscall::strict::run($number, || long(a, b, c, d, e, f))
         }
     };
 }
@@ -303,6 +375,7 @@ macro_rules! dispatch {
         const LONG: [LongHandler; ROWS] = [ $( entry::$name::LONG, )+ no_long_call ];
 
         const DIRECT: [DirectHandler; ROWS] = [ $( entry::$name::DIRECT, )+ no_direct_call ];
+        const TRIED: [ShortHandler; ROWS] = [ $( entry::$name::TRIED, )+ no_tried_call ];
         // Their numbers are looked at on the long way.
         const STRICT_DIRECT: [DirectHandler; ROWS] =
             [ $( entry::$name::STRICT_DIRECT, )+ no_direct_call ];
@@ -312,6 +385,7 @@ macro_rules! dispatch {
             short: SHORT,
             long: LONG,
             direct: DIRECT,
+            tried: TRIED,
         };
 
         /// The same for processes that have given something up.
@@ -319,6 +393,7 @@ macro_rules! dispatch {
             short: [ $( entry::$name::STRICT_SHORT, )+ unknown_call ],
             long: [ $( entry::$name::strict, )+ no_long_call ],
             direct: STRICT_DIRECT,
+            tried: [NO_TRIED; ROWS],
         };
     };
 }

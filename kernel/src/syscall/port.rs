@@ -1,6 +1,6 @@
 //! Ports.
 
-use abi::signal::PortEvent;
+use abi::signal::{PortEvent, PortMode};
 use abi::{Error, Handle, NOW, Rights, Syscall};
 use zerocopy::IntoBytes;
 
@@ -32,12 +32,14 @@ pub(super) fn port_create(cx: &Context, _args: Args) -> Outcome {
     Outcome::from(create())
 }
 
-pub(super) fn port_add(cx: &Context, [port, object, signals, key, ..]: Args) -> Outcome {
+pub(super) fn port_add(cx: &Context, [port, object, signals, key, mode, _]: Args) -> Outcome {
     let add = || {
         let port = cx.get::<Port>(port, Rights::WRITE)?;
         let object = cx.process.handles().get_any(Handle(object), Rights::WAIT)?;
         let signals = wanted_signals(signals)?;
-        port.add(object, signals, key, cx.process.account())?;
+        let mode = u32::try_from(mode).ok().and_then(PortMode::from_bits);
+        let mode = mode.ok_or(Error::InvalidArgument)?;
+        port.add(object, signals, mode, key, cx.process.account())?;
         Ok(Outcome::OK)
     };
     Outcome::from(add())

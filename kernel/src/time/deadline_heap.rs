@@ -44,11 +44,11 @@ pub trait Timed {
 
 /// Elements by deadline, the earliest first.
 #[derive(Debug)]
-pub struct DeadlineHeap<T> {
+pub struct DeadlineHeap<T: ?Sized> {
     entries: Vec<(u64, Ref<T>)>,
 }
 
-impl<T: Timed> DeadlineHeap<T> {
+impl<T: Timed + ?Sized> DeadlineHeap<T> {
     /// An empty heap.
     pub const fn new() -> Self {
         DeadlineHeap {
@@ -66,13 +66,21 @@ impl<T: Timed> DeadlineHeap<T> {
         self.entries.first().map(|(_, element)| &**element)
     }
 
+    /// Makes room for one more element, so that the next insertion does not fail.
+    ///
+    /// # Errors
+    /// [`AllocError`] where there is no memory.
+    pub fn reserve(&mut self) -> Result<(), AllocError> {
+        self.entries.try_reserve(1).map_err(|_| AllocError)
+    }
+
     /// Adds an element that is in no heap.
     ///
     /// # Errors
     /// [`AllocError`] where there is no memory.
     pub fn insert(&mut self, deadline: u64, element: Ref<T>) -> Result<(), AllocError> {
         debug_assert!(element.heap_slot().index.load(Ordering::Relaxed) == NOWHERE);
-        self.entries.try_reserve(1).map_err(|_| AllocError)?;
+        self.reserve()?;
         let index = self.entries.len();
         element.heap_slot().index.store(index, Ordering::Relaxed);
         self.entries.push((deadline, element));
@@ -93,7 +101,7 @@ impl<T: Timed> DeadlineHeap<T> {
         let here = self
             .entries
             .get(index)
-            .is_some_and(|(_, other)| core::ptr::eq(&**other, element));
+            .is_some_and(|(_, other)| core::ptr::addr_eq(&raw const **other, element));
         here && self.take(index).is_some()
     }
 
@@ -156,7 +164,7 @@ impl<T: Timed> DeadlineHeap<T> {
     }
 }
 
-impl<T: Timed> Default for DeadlineHeap<T> {
+impl<T: Timed + ?Sized> Default for DeadlineHeap<T> {
     fn default() -> Self {
         DeadlineHeap::new()
     }

@@ -1,7 +1,7 @@
 //! The steps of a run.
 
 use abi::fs::{OpenFlags, RemoveFlags, RenameFlags};
-use abi::signal::PortEvent;
+use abi::signal::{PortEvent, PortMode};
 use abi::{Error, Rights, Signals};
 
 use alloc::string::String;
@@ -192,7 +192,7 @@ pub(super) fn ports(lab: &Lab) -> Result<(), Stop> {
     for key in 0..20 {
         let event = Ref::new(Event::new()).map_err(refused)?;
         let object = event.clone().widen(|event| event as *mut dyn KernelObject);
-        match port.add(object, Signals::USER_0, key, &lab.group) {
+        match port.add(object, Signals::USER_0, PortMode::empty(), key, &lab.group) {
             Ok(()) => {}
             Err(PortError::NoMemory) => return Err(Stop::Refused),
             Err(error) => return Err(Stop::Wrong(alloc::format!("port: {error:?}"))),

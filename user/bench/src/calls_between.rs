@@ -19,7 +19,7 @@ pub const EVENTS: &str = "EVENTS";
 const KEY: u64 = 1;
 
 /// Starts this program as the other side `peer`, with `handles` in its startup record.
-fn start_peer(peer: &str, handles: &[Handle]) -> Result<Child, Failure> {
+pub(super) fn start_peer(peer: &str, handles: &[Handle]) -> Result<Child, Failure> {
     let path = env::program_name().unwrap_or("Bench");
     let program = alloc::format!("C:{path}");
     let mut command = Command::new(&program);
@@ -34,7 +34,7 @@ fn start_peer(peer: &str, handles: &[Handle]) -> Result<Child, Failure> {
     Ok(command.spawn()?)
 }
 
-fn end_well(child: Child) -> Result<(), Failure> {
+pub(super) fn end_well(child: Child) -> Result<(), Failure> {
     match child.wait()?.rc() {
         Rc::OK => Ok(()),
         rc => Err(Failure::new(alloc::format!("the peer ended with {rc}"))),
@@ -113,7 +113,7 @@ pub fn event_switch(clock: &Clock) -> Result<Cost, Failure> {
 /// Tells the process that answers signals to end.
 const STOP: Signals = Signals::from_bits_truncate(1 << 25);
 
-fn given(number: usize) -> Result<Handle, Failure> {
+pub(super) fn given(number: usize) -> Result<Handle, Failure> {
     let startup = rt::startup::get();
     let rows = startup
         .as_ref()

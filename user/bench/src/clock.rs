@@ -76,6 +76,19 @@ impl Clock {
         })
     }
 
+    /// A single operation that took so many ns.
+    pub fn of_ns(&self, ns: u64) -> Cost {
+        let counter_hz = match self {
+            Clock::Instructions => 62_500_000,
+            Clock::Wall { counter_hz } => *counter_hz,
+        };
+        let ticks = u128::from(ns).saturating_mul(u128::from(counter_hz)) / 1_000_000_000;
+        Cost {
+            ticks: u64::try_from(ticks).unwrap_or(u64::MAX),
+            operations: 1,
+        }
+    }
+
     /// Takes the ticks of passes that time themselves: of one, or the best of several.
     pub fn measure_warm(
         &self,
@@ -116,6 +129,16 @@ mod tests {
             .per_operation(cost),
             "3.33"
         );
+    }
+
+    #[test]
+    fn times_become_ticks() {
+        assert_eq!(Clock::Instructions.of_ns(1600).ticks, 100);
+        let wall = Clock::Wall {
+            counter_hz: 1_000_000_000,
+        };
+        let cost = wall.of_ns(1234);
+        assert_eq!(wall.per_operation(cost), "1234.00");
     }
 
     #[test]

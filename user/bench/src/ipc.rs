@@ -10,7 +10,7 @@ use viper::process::{Command, Grant};
 use viper::{Failure, Outcome, Rc, env};
 
 use super::clock::Clock;
-use super::{Cost, calls_between};
+use super::{Cost, calls_between, pipes};
 
 /// The name of the channel server, for `PEER`.
 const CHANNEL: &str = "CHANNEL";
@@ -70,6 +70,9 @@ pub fn serve(peer: &str) -> Outcome {
     }
     if peer.eq_ignore_ascii_case(calls_between::EVENTS) {
         return calls_between::serve_events();
+    }
+    if peer.eq_ignore_ascii_case(pipes::PIPES) {
+        return pipes::serve();
     }
     if !peer.eq_ignore_ascii_case(CHANNEL) {
         return Err(Failure::new(alloc::format!("there is no peer {peer}")));

@@ -15,7 +15,9 @@ mod clock;
 mod files;
 mod ipc;
 mod memory;
+mod pipes;
 mod process;
+mod sleep;
 mod tiny_program;
 
 use alloc::string::String;
@@ -35,7 +37,7 @@ pub const PROGRAM: Program = Program {
     name: "Bench",
     template: TEMPLATE,
     summary: "Measures the system.",
-    help: "NAME chooses benchmarks by name or group (syscall, ipc, process, memory); without \
+    help: "NAME chooses benchmarks by name or group (syscall, ipc, process, memory, time); without \
            it all run. LIST names them. PEER is for Bench itself: the other side of an \
            exchange between two processes.",
     main,
@@ -124,6 +126,16 @@ const BENCHMARKS: &[Benchmark] = &[
         run: ipc::channel_round_trip,
     },
     Benchmark {
+        name: "pipe_rt_1B",
+        group: "ipc",
+        run: pipes::round_trip::<1>,
+    },
+    Benchmark {
+        name: "pipe_rt_4K",
+        group: "ipc",
+        run: pipes::round_trip::<4096>,
+    },
+    Benchmark {
         name: "futex_rt_thread",
         group: "ipc",
         run: ipc::futex_round_trip,
@@ -172,6 +184,26 @@ const BENCHMARKS: &[Benchmark] = &[
         name: "mmap_munmap_4k",
         group: "memory",
         run: memory::map_unmap,
+    },
+    Benchmark {
+        name: "timer_late_min",
+        group: "time",
+        run: sleep::late_min,
+    },
+    Benchmark {
+        name: "timer_late_p50",
+        group: "time",
+        run: sleep::late_p50,
+    },
+    Benchmark {
+        name: "timer_late_p99",
+        group: "time",
+        run: sleep::late_p99,
+    },
+    Benchmark {
+        name: "timer_late_max",
+        group: "time",
+        run: sleep::late_max,
     },
 ];
 

@@ -27,6 +27,7 @@ pub mod job;
 pub mod lock;
 pub mod memory;
 mod panic;
+pub mod pipe;
 pub mod port;
 pub mod probe;
 pub mod process;
@@ -39,6 +40,7 @@ pub mod system;
 pub mod terminal;
 pub mod thread;
 pub mod time;
+pub mod timer;
 pub mod upcall;
 
 pub use abi;

@@ -9,7 +9,7 @@ use abi::Handle;
 use abi::process::RC_FAIL;
 use abi::startup::{EntryKind, Tag};
 
-use crate::{process, startup, stream};
+use crate::{process, startup, stream, time};
 
 /// Set by the first panic; a second one ends the process without a word.
 static PANICKING: AtomicBool = AtomicBool::new(false);
@@ -31,6 +31,8 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     process::exit(RC_FAIL)
 }
 
+/// Longest wait for room in the stream, in ns.
+const WAIT_NS: u64 = 1_000_000_000;
 /// Bytes collected before they are written.
 const LINE_BYTES_MAX: usize = 256;
 
@@ -42,9 +44,11 @@ struct Line {
 }
 
 impl Line {
-    /// Writes what was collected; what the stream does not take is lost.
+    /// Writes what was collected; what the stream does not take in time is lost.
     fn flush(&mut self) {
-        let _ = stream::write(self.stream, self.bytes.get(..self.used).unwrap_or(&[]));
+        let bytes = self.bytes.get(..self.used).unwrap_or(&[]);
+        let deadline = time::now().unwrap_or(0).saturating_add(WAIT_NS);
+        let _ = stream::write_until(self.stream, bytes, deadline);
         self.used = 0;
     }
 }

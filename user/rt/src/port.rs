@@ -4,7 +4,7 @@
     reason = "passes addresses of its callers' slices to the kernel"
 )]
 
-use abi::signal::PortEvent;
+use abi::signal::{PortEvent, PortMode};
 use abi::{Handle, Signals};
 use zerocopy::IntoBytes;
 
@@ -22,15 +22,31 @@ pub fn create() -> Result<OwnedHandle> {
     Ok(OwnedHandle::new(Handle(port)))
 }
 
-/// Watches `object` for `signals`; `key` comes back with each event.
+/// Watches `object` for `signals`, by level; `key` comes back with each event. A member with
+/// this key is replaced.
 ///
 /// # Errors
 ///
 /// `NotSupported` where the object has no signals; see the table.
 pub fn add(port: Handle, object: Handle, signals: Signals, key: u64) -> Result<()> {
-    let signals = u64::from(signals.bits());
+    add_with(port, object, signals, key, PortMode::empty())
+}
+
+/// As [`add`], and says how the object is watched.
+///
+/// # Errors
+///
+/// As [`add`].
+pub fn add_with(
+    port: Handle,
+    object: Handle,
+    signals: Signals,
+    key: u64,
+    mode: PortMode,
+) -> Result<()> {
+    let (signals, mode) = (u64::from(signals.bits()), u64::from(mode.bits()));
     // SAFETY: the call takes no address.
-    unsafe { stub::port_add(port.0, object.0, signals, key) }.map(|_| ())
+    unsafe { stub::port_add(port.0, object.0, signals, key, mode) }.map(|_| ())
 }
 
 /// Takes the member with this key out of the port.

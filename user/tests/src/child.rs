@@ -10,11 +10,13 @@ use abi::{Syscall, SyscallInfo};
 use rt::memory::Mapping;
 use viper::args::{Args, Many, Number, Switch, Template, Text};
 use viper::fs::File;
+use viper::io::{self, Read, Write};
 use viper::process::Command;
 use viper::{Outcome, Program, Rc, env, fs, println, thread};
 
-const TEMPLATE: Template =
-    Template::parse("CODE/N,SLEEP/S,WHERE/S,WORDS/K,VARIABLE/K,CREATE/K,HERE/S,RESTRICT/K,MORE/M");
+const TEMPLATE: Template = Template::parse(
+    "CODE/N,SLEEP/S,WHERE/S,WORDS/K,VARIABLE/K,CREATE/K,HERE/S,RESTRICT/K,COPY/S,PIPES/K/N,MORE/M",
+);
 const CODE: Number = TEMPLATE.number("CODE");
 const SLEEP: Switch = TEMPLATE.switch("SLEEP");
 const WHERE: Switch = TEMPLATE.switch("WHERE");
@@ -23,6 +25,8 @@ const VARIABLE: Text = TEMPLATE.text("VARIABLE");
 const CREATE: Text = TEMPLATE.text("CREATE");
 const HERE: Switch = TEMPLATE.switch("HERE");
 const RESTRICT: Text = TEMPLATE.text("RESTRICT");
+const COPY: Switch = TEMPLATE.switch("COPY");
+const PIPES: Number = TEMPLATE.number("PIPES");
 const MORE: Many = TEMPLATE.many("MORE");
 
 /// The program `Child`.
@@ -43,6 +47,12 @@ fn main(args: &Args) -> Outcome {
     if let Some(how) = args.get(RESTRICT) {
         return restricted(how);
     }
+    if args.get(COPY) {
+        return copy();
+    }
+    if let Some(count) = args.get(PIPES) {
+        return Ok(Rc::new(pipes(count)));
+    }
     if args.get(WHERE) {
         println!("{}", parts());
     }
@@ -61,6 +71,28 @@ fn main(args: &Args) -> Outcome {
     }
     let code = args.get(CODE).unwrap_or(0);
     Ok(Rc::new(u8::try_from(code).unwrap_or(255)))
+}
+
+/// Copies its input to its output.
+fn copy() -> Outcome {
+    let mut buffer = [0; 256];
+    loop {
+        let count = io::stdin().read(&mut buffer)?;
+        if count == 0 {
+            return Ok(Rc::OK);
+        }
+        io::stdout().write_all(buffer.get(..count).unwrap_or(&[]))?;
+    }
+}
+
+/// Makes pipes of the usual size until it cannot; how many, at most `count`.
+fn pipes(count: i64) -> u8 {
+    let mut all = alloc::vec::Vec::new();
+    while i64::try_from(all.len()).is_ok_and(|made| made < count) {
+        let Ok(pipe) = rt::pipe::create(0) else { break };
+        all.push(pipe);
+    }
+    u8::try_from(all.len()).unwrap_or(u8::MAX)
 }
 
 /// Return code where an Event could be made.

@@ -4,6 +4,8 @@ use core::fmt;
 use core::time::Duration;
 
 use abi::startup::Tag;
+use abi::{NEVER, Signals};
+use rt::OwnedHandle;
 use time::{Month, UtcDateTime, Weekday};
 
 use crate::io::Result;
@@ -31,6 +33,103 @@ impl Instant {
     pub fn elapsed(self) -> Duration {
         Duration::from_nanos(Instant::now().ns.saturating_sub(self.ns))
     }
+}
+
+/// Longest part of [`delay`] that is spent waiting in a loop, in ns.
+const SPIN_NS: u64 = 50_000;
+
+/// Waits for a short time, as exactly as the machine allows: asleep for most of it, if it
+/// is long enough, and in a loop for the rest.
+pub fn delay(duration: Duration) {
+    let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    let end = Instant::now().ns.saturating_add(ns);
+    if ns > SPIN_NS {
+        // Ended early, if somebody cancels it: the loop waits for the rest.
+        let _ = rt::thread::sleep_until(end.saturating_sub(SPIN_NS));
+    }
+    while Instant::now().ns < end {
+        core::hint::spin_loop();
+    }
+}
+
+/// Points in time to wait for, alone or together with other objects in a port.
+///
+/// Its handle has the signal `READABLE` from a point in time on until that is read.
+#[derive(Debug)]
+pub struct Timer {
+    handle: OwnedHandle,
+}
+
+impl Timer {
+    /// One that is not set.
+    ///
+    /// # Errors
+    ///
+    /// `NoMemory`, `LimitReached`.
+    pub fn new() -> Result<Timer> {
+        let handle = rt::timer::create()?;
+        Ok(Timer { handle })
+    }
+
+    /// Its handle, for waiting.
+    pub const fn handle(&self) -> &OwnedHandle {
+        &self.handle
+    }
+
+    /// Sets it to one point in time, `after` from now; what it was set to is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// `NoMemory`.
+    pub fn set(&self, after: Duration) -> Result<()> {
+        rt::timer::set(self.handle.get(), later(after), 0)?;
+        Ok(())
+    }
+
+    /// Sets it to a point in time every `period`, the first one period from now.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidArgument` for a period of 0; `NoMemory`.
+    pub fn set_every(&self, period: Duration) -> Result<()> {
+        let ns = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
+        if ns == 0 {
+            return Err(abi::Error::InvalidArgument);
+        }
+        rt::timer::set(self.handle.get(), later(period), ns)?;
+        Ok(())
+    }
+
+    /// Unsets it; returns whether something was still to come or to be read.
+    ///
+    /// # Errors
+    ///
+    /// None beside those of a handle that is gone.
+    pub fn cancel(&self) -> Result<bool> {
+        Ok(rt::timer::set(self.handle.get(), NEVER, 0)? != NEVER)
+    }
+
+    /// Waits for the next point in time; returns how many have come since the last wait.
+    ///
+    /// # Errors
+    ///
+    /// `Cancelled`, if somebody ended the wait.
+    pub fn wait(&self) -> Result<u64> {
+        loop {
+            rt::handle::wait(self.handle.get(), Signals::READABLE, NEVER)?;
+            match rt::timer::read(self.handle.get()) {
+                // Another thread has read it.
+                Err(abi::Error::WouldBlock) => {}
+                other => return other,
+            }
+        }
+    }
+}
+
+/// The point in time `after` from now, at the latest the last one.
+fn later(after: Duration) -> u64 {
+    let ns = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
+    Instant::now().ns.saturating_add(ns).min(NEVER - 1)
 }
 
 /// A point in time on the wall clock, UTC.

@@ -20,7 +20,7 @@ use crate::build::system::System;
 use crate::image::disk::{self, Identity};
 use crate::image::{kernel_image, layout};
 use crate::qemu::gdb_remote::Stub;
-use crate::qemu::machine::{Console, Disk, Machine, Writes};
+use crate::qemu::machine::{Console, Disk, Machine, WhileIdle, Writes};
 use crate::qemu::process::Qemu;
 use crate::qemu::qmp::Qmp;
 use crate::toolchain::emulator::Emulator;
@@ -140,7 +140,7 @@ fn machine(system: &System, folder: &Path) -> anyhow::Result<Machine> {
         image,
         writes: Writes::Discarded,
     });
-    machine.count_instructions();
+    machine.count_instructions(WhileIdle::Host);
     machine.gdb = Some(format!(
         "unix:{},server=on,wait=off",
         gdb_socket(folder).display()

@@ -11,7 +11,7 @@ use crate::build::system::System;
 use crate::image::disk::{self, Identity};
 use crate::image::layout;
 use crate::qemu::execution::{self, End};
-use crate::qemu::machine::{Console, Disk, LogSink, Machine, Writes};
+use crate::qemu::machine::{Console, Disk, LogSink, Machine, WhileIdle, Writes};
 use crate::qemu::transcript::Transcript;
 use crate::toolchain::emulator::Emulator;
 
@@ -48,7 +48,7 @@ pub fn measure(
         writes: Writes::Kept,
     });
     if is_icount {
-        machine.count_instructions();
+        machine.count_instructions(WhileIdle::Jumps);
     }
     machine.run_commands(
         &command(names),

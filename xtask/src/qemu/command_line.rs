@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::machine::{Console, Disk, LogSink, Machine, Time, Writes};
+use super::machine::{Console, Disk, LogSink, Machine, Time, WhileIdle, Writes};
 use crate::arguments::Net;
 
 /// The wall clock at reset where it must not depend on the host.
@@ -64,7 +64,7 @@ fn board(machine: &Machine) -> String {
     if machine.el2 {
         board.push_str(",virtualization=on");
     }
-    if machine.time == Time::Instructions {
+    if machine.time != Time::Host {
         board.push_str(",dtb-randomness=off");
     }
     board
@@ -89,10 +89,13 @@ impl Line {
     }
 
     fn time(&mut self, time: Time) {
-        if time == Time::Instructions {
-            self.option("-icount", "shift=0,sleep=on".to_owned());
-            self.option("-rtc", format!("clock=vm,base={FIXED_CLOCK}"));
-        }
+        let sleep = match time {
+            Time::Host => return,
+            Time::Instructions(WhileIdle::Host) => "on",
+            Time::Instructions(WhileIdle::Jumps) => "off",
+        };
+        self.option("-icount", format!("shift=0,sleep={sleep}"));
+        self.option("-rtc", format!("clock=vm,base={FIXED_CLOCK}"));
     }
 
     fn console(&mut self, console: &Console) {
@@ -204,7 +207,9 @@ mod tests {
     #[test]
     fn counting_instructions_takes_randomness_away() {
         let mut machine = machine("--smp 1");
-        machine.count_instructions();
+        machine.count_instructions(WhileIdle::Jumps);
+        assert!(line(&machine).contains("-icount shift=0,sleep=off"));
+        machine.count_instructions(WhileIdle::Host);
         let line = line(&machine);
         assert!(line.contains("-icount shift=0,sleep=on"));
         assert!(line.contains("-M virt,gic-version=3,dtb-randomness=off"));

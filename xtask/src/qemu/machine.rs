@@ -69,7 +69,16 @@ pub enum Time {
     /// As for the host.
     Host,
     /// One ns for each instruction; nothing in the machine is random.
-    Instructions,
+    Instructions(WhileIdle),
+}
+
+/// How time passes while every CPU waits, where instructions are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhileIdle {
+    /// As for the host, so that a disk has time to answer.
+    Host,
+    /// It jumps to the next timer, so that no time of the host is measured.
+    Jumps,
 }
 
 /// Where the serial console leads.
@@ -135,8 +144,8 @@ impl Machine {
     }
 
     /// Makes everything repeat from run to run.
-    pub fn count_instructions(&mut self) {
-        self.time = Time::Instructions;
+    pub fn count_instructions(&mut self, idle: WhileIdle) {
+        self.time = Time::Instructions(idle);
         self.boot_arguments.push("noaslr".to_owned());
     }
 }

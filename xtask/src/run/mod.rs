@@ -7,7 +7,7 @@ use anyhow::bail;
 
 use crate::arguments::RunOptions;
 use crate::build::system::{self, System};
-use crate::qemu::machine::{Console, Disk, LogSink, Machine, Writes};
+use crate::qemu::machine::{Console, Disk, LogSink, Machine, WhileIdle, Writes};
 use crate::qemu::process;
 use crate::toolchain::emulator;
 use crate::workspace;
@@ -57,7 +57,7 @@ fn machine(options: &RunOptions, system: &System) -> anyhow::Result<Machine> {
     machine.qmp = options.qmp.as_ref().map(std::path::absolute).transpose()?;
     machine.extra = options.qemu.clone();
     if options.icount {
-        machine.count_instructions();
+        machine.count_instructions(WhileIdle::Host);
     }
     if let Some(commands) = &options.exec {
         let log = options.log.as_ref().map(std::path::absolute).transpose()?;

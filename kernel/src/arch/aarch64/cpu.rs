@@ -27,10 +27,10 @@ pub(super) struct CpuLocal {
     marks: CpuMarks,
 }
 
-/// What a CPU says about what it runs, read by the others. Their meaning is that of the
-/// modules that write them.
+/// What a CPU says about what it runs, read by the others, so on a cache line of its own.
+/// The meaning is that of the modules that write it.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub struct CpuMarks {
     /// The identifier of the address space (`mm`).
     pub space: AtomicU64,

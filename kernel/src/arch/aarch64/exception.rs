@@ -18,6 +18,9 @@ unsafe extern "C" {
     /// The row of every call that is not short; only the entry of the vectors can call it.
     #[link_name = "vectors_syscall_long"]
     pub fn long_call(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> ShortResult;
+    /// The row of a call that is tried; only the entry of the vectors can call it.
+    #[link_name = "vectors_syscall_try"]
+    pub fn try_call(_: u64, _: u64, _: u64, _: u64, _: u64, _: u64) -> ShortResult;
 }
 
 /// Registers of interrupted kernel code, as KERNEL_SAVE lays them out.

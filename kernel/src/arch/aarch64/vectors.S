@@ -444,6 +444,39 @@ vectors_direct_refused:
     blr     x16
     b       vectors_return
 
+// The row of a call that is tried the short way first, with copies from and to its program
+// as far as pages are present. A copy that is not takes a fault, which loses the system
+// registers with the caller's state. The handler is in the last part of the table; what it
+// refuses takes the long way. Called as vectors_syscall_long.
+.global vectors_syscall_try
+vectors_syscall_try:
+    stp     x0, x1, [sp, #-80]!
+    stp     x2, x3, [sp, #16]
+    stp     x4, x5, [sp, #32]
+    stp     x8, x30, [sp, #48]
+    mrs     x9, elr_el1
+    mrs     x10, spsr_el1
+    stp     x9, x10, [sp, #64]
+    add     x16, x11, x8, lsl #3
+    ldr     x16, [x16, #({rows} * 24)]
+    blr     x16
+    ldp     x9, x10, [sp, #64]
+    msr     elr_el1, x9
+    msr     spsr_el1, x10
+    ldp     x8, x30, [sp, #48]
+    cmn     x0, #1
+    b.eq    vectors_try_refused
+    add     sp, sp, #80
+    ret
+vectors_try_refused:
+    ldp     x2, x3, [sp, #16]
+    ldp     x4, x5, [sp, #32]
+    ldp     x0, x1, [sp], #80
+    mrs     x17, tpidr_el1
+    ldr     x17, [x17, #CPU_CURRENT]
+    ldr     x11, [x17, #CTX_CALLS]
+    b       vectors_syscall_long
+
 // The row of every call that is not short: its handler is in the second half of the
 // table. Called with the caller's x29 and x30 on the stack, the thread in x17 and its
 // table in x11.

@@ -29,8 +29,8 @@ pub struct Terminal {
     mode: AtomicU32,
     lost: AtomicU64,
     unattended: bool,
-    /// Waits for room in the output ring.
-    writers: WaitQueue,
+    /// Waits for the output ring to be empty.
+    drainers: WaitQueue,
     /// Something was written since the last read: for the mark of an idle prompt.
     spoke: AtomicBool,
 }
@@ -67,7 +67,7 @@ impl Terminal {
             mode: AtomicU32::new(mode.bits()),
             lost: AtomicU64::new(0),
             unattended,
-            writers: WaitQueue::new(),
+            drainers: WaitQueue::new(),
             spoke: AtomicBool::new(false),
         })
     }
@@ -133,7 +133,18 @@ impl Terminal {
 
     /// Moves output to the device as far as it takes any.
     fn push_output(&self) {
-        let mut output = self.output.lock();
+        let is_empty = {
+            let mut output = self.output.lock();
+            self.push(&mut output);
+            output.is_empty()
+        };
+        if is_empty {
+            self.drainers.wake_all();
+        }
+    }
+
+    /// As [`Terminal::push_output`], and tells writers where there is room again.
+    fn push(&self, output: &mut Ring) {
         loop {
             let taken = self.device.write(output.front());
             if taken == 0 {
@@ -142,10 +153,11 @@ impl Terminal {
             output.consume(taken);
         }
         self.device.want_write_interrupt(!output.is_empty());
-        let room = output.room() > TERMINAL_OUTPUT_BYTES / 2;
-        drop(output);
-        if room {
-            self.writers.wake_all();
+        let signals = self.base.signals();
+        if output.room() > TERMINAL_OUTPUT_BYTES / 2
+            && !signals.raised().contains(Signals::WRITABLE)
+        {
+            signals.update(Signals::empty(), Signals::WRITABLE);
         }
     }
 
@@ -166,32 +178,35 @@ impl Terminal {
         count
     }
 
-    /// Writes bytes, waiting for room; returns when all are in the ring. May sleep.
-    pub fn write(&self, bytes: &[u8]) {
+    /// Writes as many of the bytes as there is room for; returns how many. Where these are
+    /// not all, `WRITABLE` is raised when there is room again.
+    pub fn write(&self, bytes: &[u8]) -> usize {
         let mode = self.mode();
-        let mut rest = bytes;
         self.spoke.store(true, Ordering::Relaxed);
-        while !rest.is_empty() {
-            let taken = self.writers.wait_until(abi::NEVER, || {
-                let mut output = self.output.lock();
-                let mut taken = 0usize;
-                for byte in rest {
-                    if !put(&mut output, *byte, mode) {
-                        break;
-                    }
-                    taken = taken.saturating_add(1);
-                }
-                drop(output);
-                self.push_output();
-                (taken > 0).then_some(taken)
-            });
-            rest = rest.get(taken.unwrap_or(0)..).unwrap_or(&[]);
+        let mut output = self.output.lock();
+        let mut done = 0usize;
+        loop {
+            let before = done;
+            let rest = bytes.get(done..).unwrap_or(&[]);
+            let taken = rest
+                .iter()
+                .take_while(|byte| put(&mut output, **byte, mode));
+            done = done.saturating_add(taken.count());
+            self.push(&mut output);
+            if done == bytes.len() {
+                return done;
+            }
+            if done == before {
+                let signals = self.base.signals();
+                signals.update(Signals::WRITABLE, Signals::empty());
+                return done;
+            }
         }
     }
 
     /// Waits until everything written has reached the device. May sleep.
     pub fn drain(&self) {
-        self.writers.wait_until(abi::NEVER, || {
+        self.drainers.wait_until(abi::NEVER, || {
             self.push_output();
             self.output.lock().is_empty().then_some(())
         });

@@ -12,7 +12,9 @@ pub mod files;
 pub mod heartbeat;
 pub mod jobs;
 pub mod memory;
+pub mod pipes;
 pub mod pointers;
+pub mod ports;
 pub mod processes;
 pub mod programs;
 pub mod restrictions;
@@ -20,8 +22,10 @@ pub mod revocation;
 pub mod rights;
 pub mod system;
 pub mod threads;
+pub mod timers;
 pub mod upcalls;
 pub mod vectors;
+pub mod waits;
 
 use alloc::string::String;
 
@@ -47,6 +51,10 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         threads::CASES,
         vectors::CASES,
         events::CASES,
+        timers::CASES,
+        pipes::CASES,
+        ports::CASES,
+        waits::CASES,
         calls::CASES,
         channels::CASES,
         processes::CASES,

@@ -81,7 +81,7 @@ pub const CASES: &[Case] = &[
 
 /// Tries a call with a handle that lacks `right`, which must be denied, and with one
 /// that has it, which must succeed.
-fn needs<T: core::fmt::Debug>(
+pub(super) fn needs<T: core::fmt::Debug>(
     full: Handle,
     right: Rights,
     call: impl Fn(Handle) -> rt::Result<T>,

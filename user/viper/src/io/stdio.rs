@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use abi::startup::Tag;
-use abi::{Handle, ObjectKind, Signals};
+use abi::{Handle, ObjectKind};
 use rt::OwnedHandle;
 
 use super::{BufRead, Error, Read, Result, Write};
@@ -124,14 +124,9 @@ fn is_terminal(handle: Handle) -> bool {
 /// Writes all of the bytes to a stream, waiting for room.
 pub(crate) fn write_stream(stream: Handle, mut bytes: &[u8]) -> Result<()> {
     while !bytes.is_empty() {
-        match rt::stream::write(stream, bytes) {
-            Ok(0) => return Err(Error::PeerClosed),
-            Ok(count) => bytes = bytes.get(count..).unwrap_or(&[]),
-            Err(Error::WouldBlock) => {
-                let signals = Signals::WRITABLE | Signals::PEER_CLOSED;
-                rt::handle::wait(stream, signals, abi::NEVER)?;
-            }
-            Err(error) => return Err(error),
+        match rt::stream::write_until(stream, bytes, abi::NEVER)? {
+            0 => return Err(Error::PeerClosed),
+            count => bytes = bytes.get(count..).unwrap_or(&[]),
         }
     }
     Ok(())
@@ -139,15 +134,7 @@ pub(crate) fn write_stream(stream: Handle, mut bytes: &[u8]) -> Result<()> {
 
 /// Reads some bytes from a stream, waiting for the first.
 pub(crate) fn read_stream(stream: Handle, buffer: &mut [u8]) -> Result<usize> {
-    loop {
-        match rt::stream::read(stream, buffer) {
-            Err(Error::WouldBlock) => {
-                let signals = Signals::READABLE | Signals::PEER_CLOSED;
-                rt::handle::wait(stream, signals, abi::NEVER)?;
-            }
-            other => return other,
-        }
-    }
+    rt::stream::read_until(stream, buffer, abi::NEVER)
 }
 
 /// Standard output.

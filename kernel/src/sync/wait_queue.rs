@@ -49,11 +49,13 @@ impl WaitQueue {
 
     /// Waits until `ready` returns something, asking again after each wake; `None` where
     /// `deadline_ns` passed first.
+    #[cfg_attr(debug_assertions, track_caller)]
     pub fn wait_until<R>(
         &self,
         deadline_ns: u64,
         mut ready: impl FnMut() -> Option<R>,
     ) -> Option<R> {
+        super::check_sleep();
         loop {
             if let Some(result) = ready() {
                 return Some(result);

@@ -3,7 +3,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Number of [`JobResource`]s.
-pub const JOB_RESOURCES: usize = 8;
+pub const JOB_RESOURCES: usize = 9;
 
 /// A limit that is not set.
 pub const NO_LIMIT: u64 = u64::MAX;
@@ -34,6 +34,10 @@ pub enum JobResource {
     /// Used: CPU time in ns. The limit is a weight from 1 to [`CPU_SHARE_MAX`] against
     /// other jobs of the same parent.
     CpuShare = 7,
+    /// Used: CPU time of real-time turns in ns. The limit is a budget in µs of each
+    /// [`crate::scheduling::REAL_TIME_PERIOD_NS`], on all CPUs together, at most
+    /// [`crate::scheduling::REAL_TIME_BUDGET_MAX`]; 0 at first.
+    RealTime = 8,
 }
 
 impl JobResource {
@@ -47,6 +51,7 @@ impl JobResource {
         JobResource::KernelBytes,
         JobResource::LogBytes,
         JobResource::CpuShare,
+        JobResource::RealTime,
     ];
 
     /// The resource with this code.
@@ -77,4 +82,4 @@ pub struct JobInfo {
     pub refusals: [u64; JOB_RESOURCES],
 }
 
-const _: () = assert!(size_of::<JobInfo>() == 224);
+const _: () = assert!(size_of::<JobInfo>() == 248);

@@ -18,6 +18,7 @@ pub mod job;
 pub mod memory;
 pub mod process;
 pub mod rights;
+pub mod scheduling;
 pub mod signal;
 pub mod startup;
 pub mod syscall;

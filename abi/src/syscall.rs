@@ -309,6 +309,14 @@ macro_rules! for_each_syscall {
             #[doc = "Makes a Pipe for so many bytes, rounded up to a power of two, or with 0 for 16 KiB; returns the end to read from and the end to write to."]
             75 PipeCreate pipe_create (bytes: Value) -> (reader, writer)
                 rights "" errors [InvalidArgument, NoMemory, LimitReached];
+
+            #[doc = "Sets class, priority and affinity of a thread, see Scheduling. The real-time class and a priority above 0 take a job that the thread is in or below; its real-time turns are charged to the budget of that job, see JobResource::RealTime."]
+            76 ThreadSetScheduling thread_set_scheduling (thread: Handle, args: In, job: Handle) -> ()
+                rights "thread: MANAGE; job, where one is needed: MANAGE"
+                errors [Fault, InvalidArgument, LimitReached];
+            #[doc = "Writes one Scheduling about a thread."]
+            77 ThreadScheduling thread_scheduling (thread: Handle, scheduling: Out) -> ()
+                rights "thread: INSPECT" errors [Fault];
         }
     };
 }

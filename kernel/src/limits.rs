@@ -91,6 +91,12 @@ pub const FILE_COPY_BYTES: usize = 64 * 1024;
 pub const SYMLINKS_MAX: usize = 16;
 /// Time a thread keeps a CPU that others wait for, in ns.
 pub const SLICE_NS: u64 = 10_000_000;
+/// What real-time threads may use of all CPUs together in each period of 10 ms, in µs.
+pub const REAL_TIME_BUDGET_US: u64 = 9_500;
+/// Shortest turn that a thread asks for, in ns.
+pub const REQUEST_MIN_NS: u64 = 1_000_000;
+/// Most threads of the fair class that are looked at for one that may run on another CPU.
+pub const STEAL_LOOKS_MAX: usize = 32;
 /// Time between commits of a volume with changes, in ns.
 pub const COMMIT_INTERVAL_NS: u64 = 5_000_000_000;
 /// Dirty file pages at which a writer has to wait for a commit.

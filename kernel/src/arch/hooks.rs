@@ -12,6 +12,9 @@ pub const PENDING_ATTENTION: u32 = 1 << 1;
 /// The running thread waits for the results of its system call.
 pub const PENDING_BLOCKED: u32 = 1 << 2;
 
+/// With [`PENDING_RESCHEDULE`]: the running thread gives the CPU to whoever waits for it.
+pub const PENDING_YIELD: u32 = 1 << 3;
+
 /// What a short call returns: error code and one value.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

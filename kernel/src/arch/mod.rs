@@ -58,8 +58,8 @@ pub use back_end::timer::{arm_timer, counter, counter_hz, disarm_timer, init_tim
 pub use context::{Context, UserFrame, VectorState};
 pub use hooks::{
     Access, DirectHandler, FaultCause, Handover, Hooks, LongHandler, PENDING_ATTENTION,
-    PENDING_BLOCKED, PENDING_RESCHEDULE, PanicFrame, ShortHandler, ShortResult, SyscallTable,
-    UserFault, Words, hooks, set_hooks,
+    PENDING_BLOCKED, PENDING_RESCHEDULE, PENDING_YIELD, PanicFrame, ShortHandler, ShortResult,
+    SyscallTable, UserFault, Words, hooks, set_hooks,
 };
 pub use mark::terminal_idle_mark;
 pub use page::{

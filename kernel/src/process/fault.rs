@@ -20,7 +20,7 @@ pub fn handle_user_fault(fault: &UserFault) {
         }
         FaultCause::Idle => {
             sched::current().frame().skip_instruction();
-            arch::raise_pending(arch::PENDING_RESCHEDULE);
+            arch::raise_pending(arch::PENDING_RESCHEDULE | arch::PENDING_YIELD);
             return;
         }
         FaultCause::Page(access) => {

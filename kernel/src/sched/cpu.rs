@@ -1,34 +1,37 @@
-//! The CPUs' run queues.
+//! What the scheduler keeps for each CPU.
 
-use crate::arch::{self, PENDING_ATTENTION, PENDING_RESCHEDULE};
-use crate::limits::{CPUS_MAX, SLICE_NS};
+use crate::arch::{self, PENDING_ATTENTION};
+use crate::limits::CPUS_MAX;
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::{Queue, Ref, RunningCell, SpinLock};
+use crate::sync::{MaskedGuard, Ref, RunningCell, SpinLock};
 use crate::time::ns_of_ticks;
 use crate::word;
 
+use super::placement::{self, Notice};
+use super::run_queue::{Arrival, Clocks, RunQueue};
 use super::thread::{Thread, state};
-use super::timer;
 
-/// What the scheduler keeps for one CPU; times in ticks of the counter.
+/// Ready threads of a CPU and its times; times in ticks of the counter.
 #[derive(Debug)]
 pub(super) struct CpuQueue {
-    pub(super) ready: Queue<Thread>,
+    pub(super) run: RunQueue<Thread>,
     pub(super) idle: Option<Ref<Thread>>,
     /// A thread that ended here; dropped once its stack is no longer in use.
     pub(super) dead: Option<Ref<Thread>>,
-    /// When the running thread's slice ends.
-    pub(super) slice_end: u64,
-    /// Length of a slice.
-    pub(super) slice_ticks: u64,
     /// When the CPU's alarm goes off; `u64::MAX`: not at all.
     pub(super) alarm: u64,
+    /// Somebody became ready who goes before the running thread.
+    pub(super) look_again: bool,
+    /// Whether the others are told that there is something for them.
+    offering: bool,
     /// When the running thread was switched to.
     pub(super) switched_at: u64,
     pub(super) idle_ticks: u64,
     pub(super) busy_ticks: u64,
     pub(super) switches: u64,
 }
+
+static CLOCKS: Clocks = Clocks::new();
 
 /// On cache lines of its own.
 #[derive(Debug)]
@@ -37,12 +40,12 @@ struct Aligned(SpinLock<CpuQueue>);
 
 static QUEUES: [Aligned; CPUS_MAX] = [const {
     Aligned(SpinLock::new(CpuQueue {
-        ready: Queue::new(),
+        run: RunQueue::new(&CLOCKS),
         idle: None,
         dead: None,
-        slice_end: 0,
-        slice_ticks: 0,
         alarm: u64::MAX,
+        look_again: false,
+        offering: false,
         switched_at: 0,
         idle_ticks: 0,
         busy_ticks: 0,
@@ -77,15 +80,14 @@ pub fn cpu_times(cpu: usize) -> CpuTimes {
     }
 }
 
-/// Ticks of the counter in a slice.
-pub(super) fn slice_ticks() -> u64 {
-    let ticks = u128::from(SLICE_NS).saturating_mul(u128::from(arch::counter_hz())) / 1_000_000_000;
-    u64::try_from(ticks).unwrap_or(u64::MAX)
-}
-
 /// Number of CPUs that schedule.
 pub fn cpus_running() -> u32 {
-    RUNNING.load(Ordering::Relaxed).count_ones()
+    running_mask().count_ones()
+}
+
+/// The CPUs that schedule, a bit for each.
+pub(super) fn running_mask() -> u32 {
+    RUNNING.load(Ordering::Relaxed)
 }
 
 pub(super) fn set_running(cpu: usize) {
@@ -102,25 +104,12 @@ pub(super) const fn cpu_number(cpu: usize) -> u32 {
     word::low_half(cpu as u64)
 }
 
-/// The CPU with the shortest queue, for a new thread.
-pub(super) fn least_loaded() -> u32 {
-    let running = RUNNING.load(Ordering::Relaxed);
-    let idle = IDLE.load(Ordering::Relaxed) & running;
-    if idle != 0 {
-        return idle.trailing_zeros();
-    }
-    (0..CPUS_MAX)
-        .filter(|cpu| running & (1 << cpu) != 0)
-        .min_by_key(|cpu| queue(*cpu).lock().ready.len())
-        .map_or(0, cpu_number)
-}
-
 /// Makes a thread that stands in `from` ready; nothing where it stands elsewhere.
 pub(super) fn make_ready(thread: &Thread, from: u32) {
     let irq = arch::irq_save();
-    let (home, alarm) = loop {
+    let (cpu, notice) = loop {
         let home = thread.home.load(Ordering::Relaxed);
-        let mut queue = queue(home as usize).lock_masked();
+        let queue = queue(home as usize).lock_masked();
         if thread.home.load(Ordering::Relaxed) != home {
             continue;
         }
@@ -134,31 +123,27 @@ pub(super) fn make_ready(thread: &Thread, from: u32) {
             return;
         };
         thread.state.store(state::READY, Ordering::Relaxed);
-        // A thread that was in no queue can always be queued.
-        let pushed = queue.ready.push(token);
-        debug_assert!(pushed.is_ok(), "a blocked thread was in a queue");
-        break (home as usize, queue.wants_alarm());
+        break place(token, home as usize, queue);
     };
-    announce(home, alarm);
+    placement::tell(cpu, notice, thread.entity.affinity());
     arch::irq_restore(irq);
 }
 
-/// Lets a CPU know of a new thread in the queue of `home`: an idle one if there is any.
-pub(super) fn announce(home: usize, alarm: bool) {
-    let me = arch::cpu_id();
-    let idle = IDLE.load(Ordering::Acquire);
-    let target = if idle == 0 || idle & (1 << home) != 0 {
-        home
-    } else {
-        idle.trailing_zeros() as usize
-    };
-    if target != me {
-        arch::send_ipi(target);
-    } else if idle & (1 << me) != 0 {
-        arch::raise_pending(PENDING_RESCHEDULE);
-    } else if alarm {
-        timer::program();
+/// Puts a ready thread that is in no queue where it had best run; `queue` is that of its
+/// home. Returns that CPU, and what to tell it.
+pub(super) fn place(
+    thread: Ref<Thread>,
+    home: usize,
+    mut queue: MaskedGuard<'_, CpuQueue>,
+) -> (usize, Notice) {
+    let target = placement::for_thread(&thread, home);
+    if target == home {
+        return (home, queue.admit(home, thread, Arrival::Woken));
     }
+    thread.set_home(target);
+    drop(queue);
+    let mut queue = self::queue(target).lock_masked();
+    (target, queue.admit(target, thread, Arrival::Woken))
 }
 
 /// Makes the CPU that runs a thread look at it.
@@ -174,26 +159,69 @@ pub(super) fn attract(thread: &Thread) {
     }
 }
 
-/// A thread for this CPU, taken from another's queue. This CPU's queue is locked.
-#[inline]
-pub(super) fn steal_for(me: usize) -> Option<Ref<Thread>> {
-    let others = RUNNING.load(Ordering::Relaxed) & !(1 << me);
-    if others == 0 {
-        return None;
+impl CpuQueue {
+    /// Adds a ready thread; returns what this queue's CPU is to be told.
+    #[inline]
+    pub(super) fn admit(&mut self, cpu: usize, thread: Ref<Thread>, arrival: Arrival) -> Notice {
+        let notice = if thread.entity.allows(cpu) {
+            let preempts = self.run.push(thread, arrival, arch::counter());
+            self.look_again |= preempts;
+            if preempts || self.wants_alarm() {
+                Notice::Look
+            } else {
+                Notice::Nothing
+            }
+        } else {
+            self.run.push_leaving(thread);
+            Notice::Leaves
+        };
+        self.show(cpu);
+        notice
     }
-    steal_from(others, me)
-}
 
-fn steal_from(others: u32, me: usize) -> Option<Ref<Thread>> {
-    // From the next CPU on, round the circle.
-    (1..CPUS_MAX)
-        .map(|distance| me.wrapping_add(distance) % CPUS_MAX)
-        .filter(|cpu| others & (1 << cpu) != 0)
-        .find_map(|cpu| {
-            // Another CPU may hold its own queue and want this one: nobody waits here.
-            let mut queue = queue(cpu).try_lock()?;
-            let thread = queue.ready.pop_if(|thread| !thread.context.is_on_cpu())?;
-            thread.set_home(me);
-            Some(thread)
-        })
+    /// Lets the other CPUs see what there is here.
+    #[inline]
+    pub(super) fn show(&mut self, cpu: usize) {
+        placement::show(cpu, &self.run);
+        let offers = self.run.has_offers();
+        if offers != self.offering {
+            self.offering = offers;
+            placement::offer(cpu, offers);
+        }
+    }
+
+    /// Counts what the running thread has had since it was switched to or counted last.
+    #[inline]
+    pub(super) fn count(&mut self, running: &Thread, now: u64) {
+        let spent = now.wrapping_sub(self.switched_at);
+        self.switched_at = now;
+        if running.is_idle {
+            self.idle_ticks = self.idle_ticks.wrapping_add(spent);
+        } else {
+            self.busy_ticks = self.busy_ticks.wrapping_add(spent);
+            running.count_ticks(spent);
+            self.run.count(running, spent, now);
+        }
+    }
+
+    /// Begins the turn of another thread.
+    #[inline]
+    pub(super) fn begin(&mut self, me: usize, previous: &Thread, next: &Thread, now: u64) {
+        self.switches = self.switches.wrapping_add(1);
+        next.count_turn();
+        self.run.begin_turn((!next.is_idle).then_some(next), now);
+        if previous.is_idle != next.is_idle {
+            if next.is_idle {
+                IDLE.fetch_or(1 << me, Ordering::AcqRel);
+            } else {
+                IDLE.fetch_and(!(1 << me), Ordering::AcqRel);
+            }
+        }
+    }
+
+    /// Whether somebody waits for the end of the turn and no alarm comes by then.
+    #[inline]
+    pub(super) fn wants_alarm(&self) -> bool {
+        self.alarm > self.run.next_look()
+    }
 }

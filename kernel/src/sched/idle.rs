@@ -8,7 +8,8 @@ use crate::sync::atomic::Ordering;
 use crate::sync::{Parker, set_parker};
 use crate::time::now_ns;
 
-use super::cpu::{CURRENT, IDLE, queue, set_running, slice_ticks};
+use super::cpu::{CURRENT, IDLE, queue, set_running};
+use super::entity::Turns;
 use super::thread::{Thread, ThreadError, ThreadStart, state};
 use super::{switch, timer, wait};
 
@@ -26,7 +27,7 @@ pub(super) fn idle_once() {
     // Announced first: a thread that becomes ready from here on interrupts the sleep.
     IDLE.fetch_or(1 << me, Ordering::AcqRel);
     switch::reap(me);
-    if queue(me).lock().ready.is_empty() {
+    if queue(me).lock().run.is_empty() {
         timer::program();
         arch::wait_for_interrupt();
     }
@@ -42,7 +43,7 @@ pub(super) fn adopt_idle(me: usize, thread: Ref<Thread>) {
         let mut queue = queue(me).lock();
         queue.idle = Some(thread.clone());
         queue.switched_at = arch::counter();
-        queue.slice_ticks = slice_ticks();
+        queue.run.set_up(me, Turns::at(arch::counter_hz()));
     }
     CURRENT.replace(Some(thread));
     set_running(me);

@@ -14,22 +14,30 @@
 #![forbid(unsafe_code)]
 
 mod alarm;
+mod budget;
 mod cpu;
+mod entity;
 mod handover;
 mod idle;
+mod parameters;
+mod placement;
+mod run_queue;
 mod switch;
 mod thread;
 mod timer;
 mod upcall;
+mod urgency;
 mod wait;
 
 #[cfg(all(test, feature = "model"))]
 pub(crate) mod models;
 
 pub use alarm::{Alarm, AlarmPlace, cancel_alarm, reserve_alarm, set_alarm};
+pub use budget::Budget;
 pub use cpu::{CpuTimes, cpu_times, cpus_running};
 pub use handover::{go_slowly, hand_over};
 pub use idle::{start_boot_cpu, start_this_cpu};
+pub use parameters::Parameters;
 pub use switch::{
     block_frameless, current, current_on, enqueue, exit_current, handle_ipi, handle_user_pending,
     mend_fault, preempt_kernel, resume_current, switch_to, yield_frameless, yield_now,
@@ -37,4 +45,5 @@ pub use switch::{
 pub use thread::{Owner, Thread, ThreadError, ThreadStart, Used, spawn_kernel_thread};
 pub use timer::handle_timer;
 pub use upcall::Upcall;
+pub use urgency::Urgency;
 pub use wait::{WaitError, WaitTarget, Waiter, park, sleep_until};

@@ -1,12 +1,15 @@
 //! Giving the CPU from one thread to another.
 
-use crate::arch::{self, Access, PENDING_ATTENTION, PENDING_RESCHEDULE, ThisCpu};
+use crate::arch::{self, Access, PENDING_ATTENTION, PENDING_RESCHEDULE, PENDING_YIELD, ThisCpu};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{Borrowed, Ref, epoch, planted};
 
-use super::cpu::{CURRENT, CpuQueue, IDLE, announce, make_ready, queue, steal_for};
+use super::cpu::{CURRENT, CpuQueue, IDLE, make_ready, place, queue};
+use super::placement;
+use super::run_queue::Arrival;
 use super::thread::{Thread, state};
 use super::timer;
+use super::urgency::Urgency;
 
 /// The running thread.
 ///
@@ -28,8 +31,10 @@ pub fn current_on(cpu: ThisCpu) -> Option<Borrowed<'static, Thread>> {
 /// What becomes of the thread that gives the CPU away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Departure {
-    /// It is ready to run again.
-    Ready,
+    /// It could go on; only somebody who goes before it takes its place.
+    Preempted,
+    /// It is ready to run again, after others.
+    Yields,
     /// It waits, with its state in its frame; ready where its results have come already.
     Waiting,
     /// It waits with its kernel frames; ready where it has been unparked already.
@@ -42,7 +47,7 @@ impl Departure {
     /// Whether the thread is still to leave, seen under the lock of its queue.
     fn blocks(self, thread: &Thread) -> bool {
         match self {
-            Departure::Ready => false,
+            Departure::Preempted | Departure::Yields => false,
             Departure::Waiting => !thread.wait_is_finished(),
             Departure::Parked => {
                 !thread.permit.swap(false, Ordering::AcqRel) || planted("park-permit")
@@ -63,46 +68,73 @@ pub(super) fn reap(me: usize) {
 /// Interrupts are masked. `previous` is where it belongs when this returns.
 fn depart(previous: &Thread, how: Departure) -> Option<Borrowed<'static, Thread>> {
     let me = arch::cpu_id();
+    if placement::has_offers(me) {
+        fetch_offers(me, how);
+    }
     let mut queue = queue(me).lock_masked();
+    let now = arch::counter();
     let blocks = how.blocks(previous);
-    let next = queue.ready.pop().or_else(|| steal_for(me)).or_else(|| {
-        let changes = blocks && !previous.is_idle;
-        changes.then(|| queue.idle.clone()).flatten()
-    })?;
+    queue.count(previous, now);
+    queue.look_again = false;
+    let Some(next) = queue.choose(me, previous, how, blocks) else {
+        queue
+            .run
+            .begin_turn((!previous.is_idle).then_some(previous), now);
+        let alarm = queue.wants_alarm();
+        queue.show(me);
+        drop(queue);
+        if alarm {
+            timer::program();
+        }
+        return None;
+    };
     let reaped = queue.dead.take();
-    queue.account(previous, &next);
+    queue.begin(me, previous, &next, now);
     next.state.store(state::RUNNING, Ordering::Relaxed);
     next.set_home(me);
     next.context.set_on_cpu();
     let token = CURRENT.replace(Some(next));
     if let Some(token) = token {
-        let ready = !blocks && !previous.is_idle;
-        if ready {
-            previous.state.store(state::READY, Ordering::Relaxed);
-            let pushed = queue.ready.push(token);
-            debug_assert!(pushed.is_ok(), "the running thread was in a queue");
-        } else if how == Departure::Dead {
-            previous.state.store(state::DEAD, Ordering::Relaxed);
-            queue.dead = Some(token);
-        } else if !previous.is_idle {
-            let waits = if how == Departure::Waiting {
-                state::WAITING
-            } else {
-                state::PARKED
-            };
-            previous.held.put(token);
-            previous.state.store(waits, Ordering::Relaxed);
-        }
+        queue.put_away(me, previous, token, how, blocks);
     }
     let alarm = queue.wants_alarm();
+    queue.show(me);
     drop(queue);
     drop(reaped);
     let next = current();
     if alarm {
         timer::program();
     }
+    if !blocks {
+        settle_elsewhere(me, previous, how);
+    }
     prepare(&next);
     Some(next)
+}
+
+/// Takes what other CPUs have for this one.
+#[cold]
+fn fetch_offers(me: usize, how: Departure) {
+    let floor = match how {
+        Departure::Preempted | Departure::Yields => queue(me).lock_masked().run.turn_urgency(),
+        Departure::Waiting | Departure::Parked | Departure::Dead => Urgency::IDLE,
+    };
+    placement::fetch(me, floor);
+}
+
+/// Another CPU may be the better one for a thread that has lost this one.
+fn settle_elsewhere(me: usize, previous: &Thread, how: Departure) {
+    if previous.is_idle {
+        return;
+    }
+    let urgency = previous.entity.urgency();
+    if !previous.entity.allows(me) {
+        placement::send_away(previous.entity.affinity());
+    } else if urgency.is_real_time() {
+        placement::send_on(previous, me);
+    } else if how == Departure::Preempted {
+        placement::balance(me, urgency.weight());
+    }
 }
 
 /// What has to be right before a thread goes on.
@@ -168,31 +200,30 @@ pub fn switch_to(next: Ref<Thread>) -> ! {
     arch::leave(&previous.context, &next.context)
 }
 
-/// Puts a thread that was seized into this CPU's queue.
+/// Lets a thread that was seized run when its turn comes.
 pub fn enqueue(thread: Ref<Thread>) {
     let me = arch::cpu_id();
-    let alarm = {
-        let mut queue = queue(me).lock_masked();
+    let affinity = thread.entity.affinity();
+    let (cpu, notice) = {
+        let queue = queue(me).lock_masked();
         thread.set_home(me);
         thread.state.store(state::READY, Ordering::Relaxed);
-        let pushed = queue.ready.push(thread);
-        debug_assert!(pushed.is_ok(), "a seized thread was in a queue");
-        queue.wants_alarm()
+        place(thread, me, queue)
     };
-    announce(me, alarm);
+    placement::tell(cpu, notice, affinity);
 }
 
 /// Lets another thread run; returns in turn.
 pub fn yield_now() {
     let irq = arch::irq_save();
-    switch_away(&current(), Departure::Ready);
+    switch_away(&current(), Departure::Yields);
     arch::irq_restore(irq);
 }
 
 /// The running thread's results are written; lets another thread run first.
 pub fn yield_frameless() -> ! {
     arch::irq_disable();
-    leave(&current(), Departure::Ready)
+    leave(&current(), Departure::Yields)
 }
 
 /// The running thread waits, with its state in its frame.
@@ -230,7 +261,7 @@ pub fn preempt_kernel() {
     let bits = arch::take_pending();
     arch::raise_pending(bits & !PENDING_RESCHEDULE);
     if let Some(thread) = CURRENT.get() {
-        switch_away(&thread, Departure::Ready);
+        switch_away(&thread, Departure::Preempted);
     }
 }
 
@@ -256,19 +287,19 @@ pub fn handle_user_pending() {
         }
         exit_current();
     }
-    if bits & PENDING_RESCHEDULE != 0 {
-        leave(&thread, Departure::Ready);
+    if bits & PENDING_YIELD != 0 {
+        leave(&thread, Departure::Yields);
+    }
+    let stays = thread.entity.allows(arch::cpu_id());
+    if bits & PENDING_RESCHEDULE != 0 || !stays {
+        leave(&thread, Departure::Preempted);
     }
 }
 
 /// Counts what the running thread has used of its turn, before its owner counts it out.
 fn count_so_far(thread: &Thread) {
     let now = arch::counter();
-    let mut queue = queue(arch::cpu_id()).lock_masked();
-    let spent = now.wrapping_sub(queue.switched_at);
-    queue.switched_at = now;
-    queue.busy_ticks = queue.busy_ticks.wrapping_add(spent);
-    thread.count_turn(spent);
+    queue(arch::cpu_id()).lock_masked().count(thread, now);
 }
 
 /// Mends a page fault of the running thread's program if that needs no sleep.
@@ -291,39 +322,83 @@ pub fn handle_ipi() {
     {
         arch::raise_pending(PENDING_ATTENTION);
     }
-    if IDLE.load(Ordering::Relaxed) & (1 << me) != 0 {
+    placement::take_share(me);
+    let idle = IDLE.load(Ordering::Relaxed) & (1 << me) != 0;
+    if idle || placement::has_offers(me) {
         arch::raise_pending(PENDING_RESCHEDULE);
-    } else {
+    }
+    if !idle {
         timer::program();
     }
 }
 
 impl CpuQueue {
-    /// Counts the turn that ends, and begins the next.
-    fn account(&mut self, previous: &Thread, next: &Thread) {
-        let now = arch::counter();
-        let spent = now.wrapping_sub(self.switched_at);
-        self.switched_at = now;
-        self.slice_end = now.saturating_add(self.slice_ticks);
-        self.switches = self.switches.wrapping_add(1);
-        if previous.is_idle {
-            self.idle_ticks = self.idle_ticks.wrapping_add(spent);
-        } else {
-            self.busy_ticks = self.busy_ticks.wrapping_add(spent);
-            previous.count_turn(spent);
-        }
-        if previous.is_idle != next.is_idle {
-            let me = 1 << arch::cpu_id();
-            if next.is_idle {
-                IDLE.fetch_or(me, Ordering::AcqRel);
+    /// The next thread, out of its queue; `None`: the same goes on.
+    #[inline]
+    fn choose(
+        &mut self,
+        me: usize,
+        previous: &Thread,
+        how: Departure,
+        blocks: bool,
+    ) -> Option<Ref<Thread>> {
+        let has_to_go = blocks || !previous.entity.allows(me);
+        if !has_to_go && !previous.is_idle {
+            return if how == Departure::Yields {
+                self.run.pop_other(previous)
             } else {
-                IDLE.fetch_and(!me, Ordering::AcqRel);
-            }
+                self.run.pop_better(previous)
+            };
         }
+        if let Some(next) = self.run.pop() {
+            return Some(next);
+        }
+        if let Some(next) = placement::steal_for(me) {
+            self.run.settle(&next, true);
+            return Some(next);
+        }
+        (!previous.is_idle).then(|| self.idle.clone()).flatten()
     }
 
-    /// Whether somebody waits for the end of the slice and no alarm comes by then.
-    pub(super) fn wants_alarm(&self) -> bool {
-        !self.ready.is_empty() && self.alarm > self.slice_end
+    /// Puts the thread that ran where it belongs.
+    #[inline]
+    fn put_away(
+        &mut self,
+        me: usize,
+        previous: &Thread,
+        token: Ref<Thread>,
+        how: Departure,
+        blocks: bool,
+    ) {
+        if previous.is_idle {
+            return;
+        }
+        if !blocks {
+            previous.state.store(state::READY, Ordering::Relaxed);
+            let arrival = if how == Departure::Yields {
+                Arrival::Yielded
+            } else {
+                Arrival::Preempted
+            };
+            if previous.entity.allows(me) {
+                self.run.push(token, arrival, self.switched_at);
+            } else {
+                self.run.push_leaving(token);
+            }
+            return;
+        }
+        if how == Departure::Dead {
+            previous.state.store(state::DEAD, Ordering::Relaxed);
+            self.dead = Some(token);
+            return;
+        }
+        self.run.rest(previous);
+        let waits = if how == Departure::Waiting {
+            state::WAITING
+        } else {
+            state::PARKED
+        };
+        previous.held.put(token);
+        previous.state.store(waits, Ordering::Relaxed);
     }
 }

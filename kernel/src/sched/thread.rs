@@ -9,10 +9,13 @@ use crate::cap::{Capability, HandleTable};
 use crate::mm::{KernelStack, Translation};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::epoch;
-use crate::sync::{Link, Linked, Parked, Ref, RefSlot, Runs, SpinLock};
+use crate::sync::{HeapLink, HeapLinked, Link, Linked, Parked, Ref, RefSlot, Runs, SpinLock};
 use crate::time::{HeapSlot, Timed};
 
+use super::budget::Budget;
 use super::cpu;
+use super::entity::{Entity, Schedulable};
+use super::placement;
 use super::upcall::Upcalls;
 use super::wait::{WaitTarget, Waiter, first_wait};
 
@@ -43,7 +46,7 @@ pub(super) mod state {
     pub const DEAD: u32 = 4;
 }
 
-/// Bits that keep a thread from the short way of a call, and two of them from its program.
+/// Bits that keep a thread from the short way of a call, and all but one of them from its program.
 pub(super) mod flag {
     /// It has been told to end.
     pub const KILLED: u32 = 1 << 0;
@@ -51,6 +54,10 @@ pub(super) mod flag {
     pub const BREAK_DUE: u32 = 1 << 1;
     /// It takes a capability along.
     pub const PARCEL: u32 = 1 << 2;
+    /// It may not run on every CPU, and looks before it goes back to its program.
+    pub const PINNED: u32 = 1 << 3;
+    /// What is to be done before it goes back to its program.
+    pub const ATTENTION: u32 = KILLED | BREAK_DUE | PINNED;
 }
 
 /// What a thread has used of the CPUs, up to its last switch.
@@ -67,6 +74,10 @@ pub struct Used {
 pub struct Thread {
     pub(super) context: Context,
     link: Link<Thread>,
+    heap_link: HeapLink<Thread>,
+    pub(super) entity: Entity,
+    /// What its real-time turns are charged to.
+    budget: SpinLock<Option<Ref<Budget>>>,
     pub(super) timer_slot: HeapSlot,
     pub(super) timer_cpu: AtomicU32,
     id: u64,
@@ -149,11 +160,14 @@ impl Thread {
         Ref::new(Thread {
             context,
             link: Link::new(),
+            heap_link: HeapLink::new(),
+            entity: Entity::new(),
+            budget: SpinLock::new(None),
             timer_slot: HeapSlot::new(),
             timer_cpu: AtomicU32::new(0),
             id,
             state: AtomicU32::new(state::PARKED),
-            home: AtomicU32::new(cpu::least_loaded()),
+            home: AtomicU32::new(cpu::cpu_number(placement::for_new_thread())),
             is_idle,
             permit: AtomicBool::new(false),
             expired: AtomicBool::new(false),
@@ -290,14 +304,16 @@ impl Thread {
         }
     }
 
-    /// Counts a turn that has ended. Only the CPU that the thread leaves writes.
-    pub(super) fn count_turn(&self, ticks: u64) {
-        let add = |counter: &AtomicU64, amount: u64| {
-            let sum = counter.load(Ordering::Relaxed).wrapping_add(amount);
-            counter.store(sum, Ordering::Relaxed);
-        };
-        add(&self.ticks, ticks);
-        add(&self.turns, 1);
+    /// Counts time on a CPU. Only the CPU that runs the thread writes.
+    pub(super) fn count_ticks(&self, ticks: u64) {
+        let sum = self.ticks.load(Ordering::Relaxed).wrapping_add(ticks);
+        self.ticks.store(sum, Ordering::Relaxed);
+    }
+
+    /// Counts a turn that begins; under the lock of the CPU's queue.
+    pub(super) fn count_turn(&self) {
+        let turns = self.turns.load(Ordering::Relaxed).wrapping_add(1);
+        self.turns.store(turns, Ordering::Relaxed);
     }
 
     /// Makes a CPU's queue the thread's home; under the lock of the one before.
@@ -313,13 +329,24 @@ impl Thread {
     /// Whether there is something to do before it goes back to its program.
     #[inline]
     pub(super) fn needs_attention(&self) -> bool {
+        self.has_flag(flag::ATTENTION)
+    }
+
+    /// Whether nothing may be waited for before it has gone back to its program.
+    #[inline]
+    pub(super) fn may_not_wait(&self) -> bool {
         self.has_flag(flag::KILLED | flag::BREAK_DUE)
     }
 
     /// As [`Thread::needs_attention`], after a fence.
     #[inline(always)]
     pub(super) fn needs_attention_now(&self) -> bool {
-        self.flags.load(Ordering::Relaxed) & (flag::KILLED | flag::BREAK_DUE) != 0
+        self.flags.load(Ordering::Relaxed) & flag::ATTENTION != 0
+    }
+
+    /// Changes what its real-time turns are charged to; returns what was before.
+    pub(super) fn set_budget(&self, budget: Option<Ref<Budget>>) -> Option<Ref<Budget>> {
+        core::mem::replace(&mut *self.budget.lock(), budget)
     }
 
     /// Whether its calls go the strict way.
@@ -364,6 +391,28 @@ impl Runs for Thread {
 impl Linked for Thread {
     fn link(&self) -> &Link<Thread> {
         &self.link
+    }
+}
+
+impl HeapLinked for Thread {
+    fn heap_link(&self) -> &HeapLink<Thread> {
+        &self.heap_link
+    }
+}
+
+impl Schedulable for Thread {
+    #[inline]
+    fn entity(&self) -> &Entity {
+        &self.entity
+    }
+
+    fn budget(&self) -> Option<Ref<Budget>> {
+        self.budget.lock().clone()
+    }
+
+    #[inline]
+    fn is_on_cpu(&self) -> bool {
+        self.context.is_on_cpu()
     }
 }
 

@@ -19,21 +19,18 @@ fn heap(cpu: usize) -> &'static SpinLock<DeadlineHeap<Thread>> {
     HEAPS.get(cpu).unwrap_or(&HEAPS[0])
 }
 
-/// Sets this CPU's alarm for the next deadline or the end of the slice. A slice that is
-/// over already needs no alarm: the running thread gives way at the next chance.
+/// Sets this CPU's alarm for the next deadline or the time the scheduler has to look again.
+/// Where that has come already, the running thread gives way at the next chance.
 pub(super) fn program() {
     let irq = arch::irq_save();
     let me = arch::cpu_id();
     let deadline = heap(me).lock_masked().next_deadline();
     let deadline = deadline.into_iter().chain(alarm::next_deadline(me)).min();
     let mut queue = queue(me).lock_masked();
-    let contended = !queue.ready.is_empty();
-    let over = contended && queue.slice_end <= arch::counter();
-    let slice = (contended && !over).then_some(queue.slice_end);
-    let next = match (deadline.map(ticks_at), slice) {
-        (None, None) => u64::MAX,
-        (a, b) => a.unwrap_or(u64::MAX).min(b.unwrap_or(u64::MAX)),
-    };
+    let look = queue.run.next_look();
+    let due = core::mem::take(&mut queue.look_again) || look <= arch::counter();
+    let look = if due { u64::MAX } else { look };
+    let next = deadline.map_or(u64::MAX, ticks_at).min(look);
     queue.alarm = next;
     if next == u64::MAX {
         arch::disarm_timer();
@@ -41,7 +38,7 @@ pub(super) fn program() {
         arch::arm_timer(next);
     }
     drop(queue);
-    if over {
+    if due {
         arch::raise_pending(PENDING_RESCHEDULE);
     }
     arch::irq_restore(irq);

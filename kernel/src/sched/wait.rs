@@ -118,7 +118,7 @@ impl Borrowed<'_, Thread> {
         // `kill` marks the thread first and looks at the wait then; this is the other
         // order, so that one of the two sees the other.
         fence(Ordering::SeqCst);
-        if self.needs_attention() && !planted("wait-kill") {
+        if self.may_not_wait() && !planted("wait-kill") {
             self.close_wait();
             return Err(WaitError::Killed);
         }

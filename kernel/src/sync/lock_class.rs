@@ -47,7 +47,7 @@ const fn nesting(rank: u8, file: &'static str, guards: &'static str) -> Class {
 }
 
 /// All classes that have a rank.
-pub(super) static CLASSES: [Class; 40] = [
+pub(super) static CLASSES: [Class; 42] = [
     class(0, "process/job/mod.rs", "Members"),
     class(1, "fs/vfs/volume.rs", "Vec<"),
     class(1, "process/object.rs", "Threads"),
@@ -71,6 +71,8 @@ pub(super) static CLASSES: [Class; 40] = [
     class(6, "sched/cpu.rs", "CpuQueue"),
     class(LEAF, "sync/wait_queue.rs", "Vec<"),
     class(LEAF, "sched/thread.rs", "Capability"),
+    class(LEAF, "sched/thread.rs", "Budget"),
+    class(LEAF, "sched/budget.rs", ""),
     class(LEAF, "sched/thread.rs", "dyn kernel::sched::wait::Waiter"),
     class(LEAF, "ipc/channel.rs", "VecDeque"),
     class(LEAF, "drivers/irq.rs", "Entry"),

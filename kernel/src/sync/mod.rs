@@ -4,6 +4,7 @@
 //! - [`SpinLock`]: short critical sections, interrupts masked;
 //! - [`Mutex`]: long ones, the waiter sleeps;
 //! - [`Queue`]: a first-in first-out queue of [`Ref`]s that allocates nothing;
+//! - [`Heap`]: the same by key, the least first;
 //! - [`Slot`]: a place for one such element;
 //! - [`OnceRef`]: a reference that is set once;
 //! - [`WaitList`]: a list that does not count its elements, which leave it before they end;
@@ -19,6 +20,7 @@
 mod borrowed;
 mod boxed;
 pub mod epoch;
+mod heap;
 #[cfg(all(debug_assertions, not(feature = "model")))]
 mod lock_class;
 mod mutex;
@@ -43,6 +45,7 @@ pub use spin::Once;
 
 pub use borrowed::Borrowed;
 pub use boxed::try_box;
+pub use heap::{Heap, HeapLink, HeapLinked, is_before};
 #[cfg(all(debug_assertions, not(feature = "model")))]
 use lock_class::check_sleep;
 pub use mutex::{Mutex, MutexGuard};

@@ -159,6 +159,25 @@ impl<T: Linked> Chain<T> {
         true
     }
 
+    /// Adds an element at the beginning; false where it is in a chain already.
+    pub(super) fn push_front(&mut self, new: NonNull<T>) -> bool {
+        if !self.claim(new) {
+            return false;
+        }
+        let first = self.first();
+        // SAFETY: the link was claimed for this chain, which is borrowed exclusively, and
+        // `first` is an element of it.
+        unsafe {
+            *self.neighbours(new) = (None, first);
+            if let Some(first) = first {
+                (*self.neighbours(first)).0 = Some(new);
+            }
+        }
+        self.ends = Some((new, self.last().unwrap_or(new)));
+        self.len = self.len.wrapping_add(1);
+        true
+    }
+
     /// Takes an element of this chain out.
     #[inline]
     pub(super) fn unlink(&mut self, element: NonNull<T>) {
@@ -216,6 +235,19 @@ impl<T: Linked> Queue<T> {
     pub fn push(&mut self, element: Ref<T>) -> Result<(), Ref<T>> {
         let new = element.into_raw();
         if self.chain.push_back(new) {
+            return Ok(());
+        }
+        // SAFETY: `new` was given up just above.
+        Err(unsafe { Ref::from_raw(new) })
+    }
+
+    /// Adds an element at the beginning.
+    ///
+    /// # Errors
+    /// The element, where it is in a queue already.
+    pub fn push_front(&mut self, element: Ref<T>) -> Result<(), Ref<T>> {
+        let new = element.into_raw();
+        if self.chain.push_front(new) {
             return Ok(());
         }
         // SAFETY: `new` was given up just above.
@@ -313,6 +345,18 @@ mod tests {
         }
         assert_eq!(drain(&mut queue), [0, 1, 2, 3, 4]);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn an_element_at_the_beginning_is_the_next() {
+        let mut queue = Queue::new();
+        queue.push_front(item(2)).unwrap();
+        queue.push(item(3)).unwrap();
+        queue.push_front(item(1)).unwrap();
+        let twice = item(0);
+        queue.push_front(twice.clone()).unwrap();
+        assert!(queue.push_front(twice).is_err());
+        assert_eq!(drain(&mut queue), [0, 1, 2, 3]);
     }
 
     #[test]

@@ -74,7 +74,10 @@ use stream::{stream_read, stream_read_at_once, stream_write, stream_write_at_onc
 use strict::process_restrict;
 use system::{entropy_read, log_read, log_write, power_control, system_info};
 use terminal::{terminal_control, terminal_info};
-use thread::{thread_create, thread_exit, thread_sleep, thread_yield};
+use thread::{
+    thread_create, thread_exit, thread_scheduling, thread_set_scheduling, thread_sleep,
+    thread_yield,
+};
 use time::{clock_read, clock_set, time_now};
 use timer::{timer_create, timer_read, timer_set};
 use upcall::{process_interrupt, upcall_return, upcall_set};

@@ -1,10 +1,12 @@
 //! Threads of the caller.
 
 use abi::process::ThreadArgs;
+use abi::scheduling::{EVERY_CPU, Scheduling, SchedulingClass};
 use abi::{Error, NEVER, Rights};
 
 use crate::arch::{self, UserFrame};
-use crate::process::Process;
+use crate::process::{Job, Process, ThreadObject, process_of};
+use crate::sched::{Parameters, Urgency};
 use crate::time::now_ns;
 
 use super::Args;
@@ -43,7 +45,7 @@ pub(super) fn thread_exit(cx: &Context, _args: Args) -> Outcome {
 }
 
 pub(super) fn thread_yield(_short: Short<'_>, _args: Args) -> Result<u64, Error> {
-    arch::raise_pending(arch::PENDING_RESCHEDULE);
+    arch::raise_pending(arch::PENDING_RESCHEDULE | arch::PENDING_YIELD);
     Ok(0)
 }
 
@@ -53,4 +55,63 @@ pub(super) fn thread_sleep(short: Short<'_>, [deadline, ..]: Args) -> Result<u64
     }
     short.thread().open_sleep(deadline)?;
     short.blocked()
+}
+
+/// What is asked for, as the scheduler sees it.
+fn parameters(args: &Scheduling) -> Result<Parameters, Error> {
+    let class = SchedulingClass::from_code(args.class).ok_or(Error::InvalidArgument)?;
+    let urgency = match class {
+        SchedulingClass::Fair => Urgency::fair(args.priority),
+        SchedulingClass::RealTime => Urgency::real_time(args.priority),
+    };
+    let urgency = urgency.ok_or(Error::InvalidArgument)?;
+    Parameters::new(urgency, args.affinity).ok_or(Error::InvalidArgument)
+}
+
+pub(super) fn thread_set_scheduling(cx: &Context, [thread, args, job, ..]: Args) -> Outcome {
+    let set = || {
+        let object = cx.get::<ThreadObject>(thread, Rights::MANAGE)?;
+        let job = match job {
+            0 => None,
+            job => Some(cx.get::<Job>(job, Rights::MANAGE)?),
+        };
+        let args: Scheduling = cx.read_record(args)?;
+        let wanted = parameters(&args)?;
+        let thread = object.thread();
+        let fits = |job: &Job| process_of(thread).job().is_within(job);
+        if job.as_ref().is_some_and(|job| !fits(job)) {
+            return Err(Error::InvalidArgument);
+        }
+        if wanted.is_privileged() && job.is_none() {
+            return Err(Error::AccessDenied);
+        }
+        let budget = job.map(|job| job.budget().clone());
+        let has_any = budget.as_ref().is_some_and(|budget| budget.is_any());
+        if wanted.is_real_time() && !has_any {
+            return Err(Error::LimitReached);
+        }
+        thread.set_parameters(&wanted, budget);
+        Ok(Outcome::OK)
+    };
+    Outcome::from(set())
+}
+
+pub(super) fn thread_scheduling(cx: &Context, [thread, scheduling, ..]: Args) -> Outcome {
+    let inform = || {
+        let object = cx.get::<ThreadObject>(thread, Rights::INSPECT)?;
+        let has = object.thread().parameters();
+        let class = if has.is_real_time() {
+            SchedulingClass::RealTime
+        } else {
+            SchedulingClass::Fair
+        };
+        let record = Scheduling {
+            class: class as u32,
+            priority: has.priority(),
+            affinity: has.affinity().map_or(EVERY_CPU, u64::from),
+        };
+        cx.write_record(scheduling, &record)?;
+        Ok(Outcome::OK)
+    };
+    Outcome::from(inform())
 }

@@ -12,9 +12,11 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use abi::memory::MapFlags;
 use abi::process::ThreadArgs;
+use abi::scheduling::Scheduling;
 use abi::{Error, Handle, Signals};
 use zerocopy::IntoBytes;
 
+use crate::handle::fetch;
 use crate::lock::Mutex;
 use crate::memory::Mapping;
 use crate::{OwnedHandle, Result, handle, process, stub};
@@ -219,4 +221,30 @@ pub fn yield_now() {
 pub fn sleep_until(deadline: u64) -> Result<()> {
     // SAFETY: the call takes no address.
     unsafe { stub::thread_sleep(deadline) }.map(|_| ())
+}
+
+/// Sets class, priority and affinity of a thread. The real-time class and a priority above
+/// 0 take a job the thread is in or below; else `job` may be [`Handle::NONE`].
+///
+/// # Errors
+///
+/// `AccessDenied` without `MANAGE` on either, or without a job where one is needed;
+/// `InvalidArgument` for a class, priority, affinity or job that does not fit;
+/// `LimitReached` where the job has no budget for real-time threads.
+pub fn set_scheduling(thread: Handle, wanted: &Scheduling, job: Handle) -> Result<()> {
+    let address = wanted.as_bytes().as_ptr() as u64;
+    // SAFETY: the kernel only reads the record.
+    unsafe { stub::thread_set_scheduling(thread.0, address, job.0) }.map(|_| ())
+}
+
+/// Class, priority and affinity of a thread.
+///
+/// # Errors
+///
+/// `AccessDenied` without the right `INSPECT`.
+pub fn scheduling(thread: Handle) -> Result<Scheduling> {
+    fetch(|address, _| {
+        // SAFETY: `address` is that of a `Scheduling` of our own.
+        unsafe { stub::thread_scheduling(thread.0, address) }
+    })
 }

@@ -15,7 +15,7 @@ use viper::process::Command;
 use viper::{Outcome, Program, Rc, env, fs, println, thread};
 
 const TEMPLATE: Template = Template::parse(
-    "CODE/N,SLEEP/S,WHERE/S,WORDS/K,VARIABLE/K,CREATE/K,HERE/S,RESTRICT/K,COPY/S,PIPES/K/N,MORE/M",
+    "CODE/N,SLEEP/S,WHERE/S,WORDS/K,VARIABLE/K,CREATE/K,HERE/S,RESTRICT/K,SHARE/K,COPY/S,PIPES/K/N,MORE/M",
 );
 const CODE: Number = TEMPLATE.number("CODE");
 const SLEEP: Switch = TEMPLATE.switch("SLEEP");
@@ -25,6 +25,7 @@ const VARIABLE: Text = TEMPLATE.text("VARIABLE");
 const CREATE: Text = TEMPLATE.text("CREATE");
 const HERE: Switch = TEMPLATE.switch("HERE");
 const RESTRICT: Text = TEMPLATE.text("RESTRICT");
+const SHARE: Text = TEMPLATE.text("SHARE");
 const COPY: Switch = TEMPLATE.switch("COPY");
 const PIPES: Number = TEMPLATE.number("PIPES");
 const MORE: Many = TEMPLATE.many("MORE");
@@ -46,6 +47,9 @@ fn main(args: &Args) -> Outcome {
     }
     if let Some(how) = args.get(RESTRICT) {
         return restricted(how);
+    }
+    if let Some(how) = args.get(SHARE) {
+        return crate::share::run(how);
     }
     if args.get(COPY) {
         return copy();

@@ -3,7 +3,7 @@
 //! [`selftest`] is the program `SelfTest`: it runs every [`case`] and prints one
 //! line for each. The other modules are programs it starts, or that scenarios
 //! outside start: [`child`], [`bomb`], [`fault`],
-//! [`soak`] and [`writer`].
+//! [`share`], [`soak`] and [`writer`].
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -14,6 +14,7 @@ pub mod case;
 pub mod child;
 pub mod fault;
 pub mod selftest;
+pub mod share;
 pub mod soak;
 pub mod writer;
 

@@ -4,7 +4,10 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::time::Duration;
 
+use abi::scheduling::Scheduling;
+
 use crate::io::Result;
+use crate::process::Job;
 use crate::sync::Mutex;
 
 /// A started thread and what it will return.
@@ -15,6 +18,30 @@ pub struct JoinHandle<T> {
 }
 
 impl<T> JoinHandle<T> {
+    /// The handle of the thread object.
+    pub fn handle(&self) -> abi::Handle {
+        self.thread.handle()
+    }
+
+    /// Sets class, priority and affinity; see [`rt::thread::set_scheduling`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn set_scheduling(&self, wanted: &Scheduling, job: Option<&Job>) -> Result<()> {
+        let job = job.map_or(abi::Handle::NONE, Job::handle);
+        rt::thread::set_scheduling(self.handle(), wanted, job)
+    }
+
+    /// Class, priority and affinity.
+    ///
+    /// # Errors
+    ///
+    /// As [`rt::thread::scheduling`].
+    pub fn scheduling(&self) -> Result<Scheduling> {
+        rt::thread::scheduling(self.handle())
+    }
+
     /// Waits for the end of the thread; what it returned.
     ///
     /// # Errors

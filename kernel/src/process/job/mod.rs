@@ -12,14 +12,17 @@ mod log_budget;
 use alloc::vec::Vec;
 
 use abi::job::{CPU_SHARE_MAX, CPU_SHARE_USUAL, JOB_RESOURCES, JobInfo, JobResource};
+use abi::scheduling::{REAL_TIME_BUDGET_MAX, REAL_TIME_PERIOD_NS};
 use abi::{ObjectKind, Signals};
 
 use crate::account::{Account, OpenAccount, Resource};
+use crate::arch;
 use crate::cap::{KernelObject, ObjectBase};
-use crate::limits::JOB_DEPTH_MAX;
+use crate::limits::{JOB_DEPTH_MAX, REAL_TIME_BUDGET_US};
+use crate::sched::Budget;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Ref, SpinLock};
-use crate::time::now_ns;
+use crate::time::{now_ns, ns_of_ticks};
 
 use super::{Exit, Process};
 use log_budget::LogBudget;
@@ -58,6 +61,9 @@ pub struct Job {
     ended_ns: AtomicU64,
     cpu_share: AtomicU64,
     log: SpinLock<LogBudget>,
+    /// What its real-time threads may use, in µs of each period, and the same in ticks.
+    real_time_us: AtomicU64,
+    budget: Ref<Budget>,
 }
 
 /// Why something could not enter a job.
@@ -77,10 +83,17 @@ impl Job {
     /// # Errors
     /// [`JobError::NoMemory`].
     pub fn root(account: Ref<Account>) -> Result<Ref<Job>, JobError> {
-        Self::make(Below::Nothing(account), 0)
+        Self::make(Below::Nothing(account), 0, REAL_TIME_BUDGET_US)
     }
 
-    fn make(below: Below, depth: usize) -> Result<Ref<Job>, JobError> {
+    fn make(below: Below, depth: usize, real_time_us: u64) -> Result<Ref<Job>, JobError> {
+        let above = match &below {
+            Below::Nothing(_) => None,
+            Below::Parent(parent, _) => Some(parent.budget.clone()),
+        };
+        let period = ticks_of_us(REAL_TIME_PERIOD_NS / 1000);
+        let budget = Budget::new(above, period, ticks_of_us(real_time_us))
+            .map_err(|_| JobError::NoMemory)?;
         Ref::new(Job {
             base: ObjectBase::new(Signals::empty()),
             below,
@@ -91,6 +104,8 @@ impl Job {
             ended_ns: AtomicU64::new(0),
             cpu_share: AtomicU64::new(CPU_SHARE_USUAL),
             log: SpinLock::new(LogBudget::new()),
+            real_time_us: AtomicU64::new(real_time_us),
+            budget,
         })
         .map_err(|_| JobError::NoMemory)
     }
@@ -106,7 +121,7 @@ impl Job {
             return Err(JobError::LimitReached);
         }
         let account = Account::open_group(this.account()).map_err(|_| JobError::NoMemory)?;
-        let job = Self::make(Below::Parent(this.clone(), account), depth)?;
+        let job = Self::make(Below::Parent(this.clone(), account), depth, 0)?;
         job.base
             .charge_to(this.account(), job.memory_bytes())
             .map_err(|_| JobError::LimitReached)?;
@@ -150,6 +165,16 @@ impl Job {
         self.cpu_share.load(Ordering::Relaxed)
     }
 
+    /// What real-time turns inside are charged to.
+    pub fn budget(&self) -> &Ref<Budget> {
+        &self.budget
+    }
+
+    /// Whether this is `other` or somewhere below it.
+    pub fn is_within(&self, other: &Job) -> bool {
+        self.chain().any(|job| core::ptr::eq(job, other))
+    }
+
     /// Sets a limit; false where it makes no sense.
     pub fn set_limit(&self, resource: JobResource, limit: u64) -> bool {
         match (counted(resource), resource) {
@@ -159,6 +184,13 @@ impl Job {
                     return false;
                 }
                 self.cpu_share.store(limit, Ordering::Relaxed);
+            }
+            (None, JobResource::RealTime) => {
+                if limit > REAL_TIME_BUDGET_MAX {
+                    return false;
+                }
+                self.real_time_us.store(limit, Ordering::Relaxed);
+                self.budget.set_limit(ticks_of_us(limit));
             }
             (None, _) => self.log.lock().set_limit(limit),
         }
@@ -310,6 +342,11 @@ impl Job {
                 account.refusals(counted),
             ],
             (None, JobResource::CpuShare) => [self.cpu_share(), self.cpu_ns(), 0],
+            (None, JobResource::RealTime) => [
+                self.real_time_us.load(Ordering::Relaxed),
+                ns_of_ticks(self.budget.total()),
+                0,
+            ],
             (None, _) => self.log.lock().state(),
         }
     }
@@ -336,6 +373,12 @@ impl Job {
     }
 }
 
+/// Ticks of the counter in so many µs.
+fn ticks_of_us(us: u64) -> u64 {
+    let ticks = u128::from(us).saturating_mul(u128::from(arch::counter_hz())) / 1_000_000;
+    u64::try_from(ticks).unwrap_or(u64::MAX)
+}
+
 fn set(values: &mut [u64; JOB_RESOURCES], code: usize, value: u64) {
     if let Some(place) = values.get_mut(code) {
         *place = value;
@@ -351,7 +394,7 @@ fn counted(resource: JobResource) -> Option<Resource> {
         JobResource::Threads => Resource::Threads,
         JobResource::Processes => Resource::Processes,
         JobResource::KernelBytes => Resource::KernelBytes,
-        JobResource::LogBytes | JobResource::CpuShare => return None,
+        JobResource::LogBytes | JobResource::CpuShare | JobResource::RealTime => return None,
     })
 }
 

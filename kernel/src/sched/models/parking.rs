@@ -9,7 +9,7 @@ use crate::sync::{Mutex, Ref};
 model_test!(
     /// Threads take turns with a sleeping lock, on two CPUs, and none is left asleep.
     sleeping_threads_wake,
-    ["mutex-wake", "mutex-take", "park-permit", "queue-look-again", "stack-in-use"],
+    ["mutex-wake", "mutex-take", "park-permit", "queue-look-again"],
     MANY,
     || {
         boot(2);

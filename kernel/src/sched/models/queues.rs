@@ -7,7 +7,7 @@ use crate::sched::yield_frameless;
 
 model_test!(
     /// Threads that give way to each other on two CPUs all end, and none runs twice at once.
-    everybody_runs, ["interrupt-lost", "stack-in-use"], MANY,
+    everybody_runs, ["interrupt-lost"], MANY,
     || {
         boot(2);
         let end = all_end(3);
@@ -27,7 +27,7 @@ model_test!(
 
 model_test!(
     /// A busy machine of three CPUs leaves nobody out.
-    threads_are_stolen, ["stack-in-use"], MANY,
+    threads_are_stolen, ["interrupt-lost"], MANY,
     || {
         boot(3);
         let end = all_end(5);

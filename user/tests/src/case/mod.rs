@@ -20,6 +20,7 @@ pub mod programs;
 pub mod restrictions;
 pub mod revocation;
 pub mod rights;
+pub mod scheduling;
 pub mod system;
 pub mod threads;
 pub mod timers;
@@ -49,6 +50,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         rights::CASES,
         memory::CASES,
         threads::CASES,
+        scheduling::CASES,
         vectors::CASES,
         events::CASES,
         timers::CASES,

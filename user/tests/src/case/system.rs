@@ -54,6 +54,17 @@ pub(super) fn memory_info() -> Result<MemoryInfo, alloc::string::String> {
     Ok(info)
 }
 
+pub(super) fn machine_info() -> Result<MachineInfo, alloc::string::String> {
+    let mut info = MachineInfo::default();
+    let system = handle(Tag::System)?;
+    need!(rt::system::info(
+        system,
+        Topic::Machine,
+        core::slice::from_mut(&mut info)
+    ));
+    Ok(info)
+}
+
 /// Bytes of programs and their page tables.
 pub fn programs_memory() -> Result<u64, alloc::string::String> {
     let info = memory_info()?;

@@ -4,7 +4,7 @@ use crate::arch::{
     self, Access, PENDING_ATTENTION, PENDING_BLOCKED, PENDING_RESCHEDULE, PENDING_YIELD, ThisCpu,
 };
 use crate::sync::atomic::{Ordering, fence};
-use crate::sync::{Borrowed, Ref, epoch};
+use crate::sync::{Borrowed, Ref, epoch, planted};
 
 use super::cpu::{CURRENT, CpuQueue, IDLE, make_ready, place, queue};
 use super::heir;
@@ -52,7 +52,9 @@ impl Departure {
         match self {
             Departure::Preempted | Departure::Yields => false,
             Departure::Waiting => !thread.wait_is_finished(),
-            Departure::Parked => !thread.permit.swap(false, Ordering::AcqRel),
+            Departure::Parked => {
+                !thread.permit.swap(false, Ordering::AcqRel) || planted("park-permit")
+            }
             Departure::Dead => true,
         }
     }

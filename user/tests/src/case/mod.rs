@@ -5,6 +5,7 @@ pub mod bombs;
 pub mod calls;
 pub mod channels;
 pub mod clones;
+pub mod descriptors;
 pub mod directories;
 pub mod events;
 pub mod faults;
@@ -21,6 +22,7 @@ pub mod restrictions;
 pub mod revocation;
 pub mod rights;
 pub mod scheduling;
+pub mod shell;
 pub mod system;
 pub mod threads;
 pub mod timers;
@@ -56,6 +58,8 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         timers::CASES,
         pipes::CASES,
         ports::CASES,
+        descriptors::CASES,
+        shell::CASES,
         waits::CASES,
         calls::CASES,
         channels::CASES,

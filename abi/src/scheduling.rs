@@ -67,3 +67,65 @@ impl Default for Scheduling {
 }
 
 const _: () = assert!(size_of::<Scheduling>() == 16);
+
+/// Buckets of the wake-up latencies.
+pub const LATENCY_BUCKETS: usize = 16;
+
+/// How a thread stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ThreadStanding {
+    /// It has a CPU.
+    Running = 0,
+    /// It could run.
+    Ready = 1,
+    /// It waits.
+    Waiting = 2,
+    /// It has ended.
+    Ended = 3,
+}
+
+/// One row of the list of threads of `system_info`. Counters are those of departures
+/// through a queue; a call that goes straight from thread to thread is in none of them.
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ThreadInfo {
+    /// Number of the thread, never used twice.
+    pub id: u64,
+    /// Number of its process.
+    pub process: u64,
+    /// [`SchedulingClass`] code.
+    pub class: u32,
+    /// Priority in the class.
+    pub priority: i32,
+    /// CPUs it may run on, as in [`Scheduling`].
+    pub affinity: u64,
+    /// [`ThreadStanding`] code.
+    pub state: u32,
+    /// CPU it runs on, or ran on last.
+    pub cpu: u32,
+    /// ns on a CPU.
+    pub run_ns: u64,
+    /// ns ready, without a CPU.
+    pub wait_ns: u64,
+    /// ns from the beginning of waits to their end.
+    pub sleep_ns: u64,
+    /// Turns on a CPU.
+    pub turns: u64,
+    /// Times another thread took the CPU from it, the end of its slice included.
+    pub preemptions: u64,
+    /// Times it gave the CPU to others.
+    pub yields: u64,
+    /// Times it began to wait.
+    pub sleeps: u64,
+    /// Times it became ready after a wait.
+    pub wakeups: u64,
+    /// Turns on another CPU than the one before.
+    pub migrations: u64,
+    /// ns from waking to running, all together.
+    pub latency_ns: u64,
+    /// How often that took up to 1 µs, 2 µs, 4 µs and so on; the last: longer.
+    pub latencies: [u32; LATENCY_BUCKETS],
+}
+
+const _: () = assert!(size_of::<ThreadInfo>() == 184);

@@ -18,6 +18,8 @@ pub enum Topic {
     BootArguments = 5,
     /// UTF-8 text: version line of the kernel.
     Version = 6,
+    /// As many [`crate::scheduling::ThreadInfo`] as fit.
+    Threads = 7,
 }
 
 impl Topic {
@@ -30,6 +32,7 @@ impl Topic {
             4 => Some(Topic::Cpus),
             5 => Some(Topic::BootArguments),
             6 => Some(Topic::Version),
+            7 => Some(Topic::Threads),
             _ => None,
         }
     }

@@ -279,6 +279,15 @@ impl Process {
         all.find(|thread| fits(thread)).cloned()
     }
 
+    /// The thread at a place of its list; places change as threads end.
+    pub fn thread_at(&self, index: usize) -> Option<Ref<Thread>> {
+        let threads = self.threads.lock();
+        threads
+            .list
+            .get(index)
+            .map(|object| object.thread().clone())
+    }
+
     /// Ends the process; only the first call counts. Its threads leave at their next chance.
     pub fn end(&self, exit: Exit) {
         loop {

@@ -123,6 +123,7 @@ pub(super) fn make_ready(thread: &Thread, from: u32) {
             return;
         };
         thread.state.store(state::READY, Ordering::Relaxed);
+        thread.statistics.wakes(arch::counter());
         break place(token, home as usize, queue);
     };
     placement::tell(cpu, notice, thread.entity.affinity());
@@ -209,6 +210,7 @@ impl CpuQueue {
     pub(super) fn begin(&mut self, me: usize, previous: &Thread, next: &Thread, now: u64) {
         self.switches = self.switches.wrapping_add(1);
         next.count_turn();
+        next.statistics.runs(cpu_number(me), now);
         self.run.begin_turn((!next.is_idle).then_some(next), now);
         if previous.is_idle != next.is_idle {
             if next.is_idle {

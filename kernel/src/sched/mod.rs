@@ -23,6 +23,7 @@ mod idle;
 mod parameters;
 mod placement;
 mod run_queue;
+mod statistics;
 mod switch;
 mod thread;
 mod timer;

@@ -385,6 +385,8 @@ impl CpuQueue {
         }
         if !blocks {
             previous.state.store(state::READY, Ordering::Relaxed);
+            let yields = how == Departure::Yields;
+            previous.statistics.loses_cpu(yields, self.switched_at);
             let arrival = if how == Departure::Yields {
                 Arrival::Yielded
             } else {
@@ -403,6 +405,7 @@ impl CpuQueue {
             return;
         }
         self.run.rest(previous);
+        previous.statistics.sleeps(self.switched_at);
         let waits = if how == Departure::Waiting {
             state::WAITING
         } else {

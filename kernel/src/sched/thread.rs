@@ -3,6 +3,7 @@
 use core::any::Any;
 
 use abi::Error;
+use abi::scheduling::ThreadStanding;
 
 use crate::arch::{self, Access, Context, UserFrame};
 use crate::cap::{Capability, HandleTable};
@@ -16,6 +17,7 @@ use super::budget::Budget;
 use super::cpu;
 use super::entity::{Entity, Schedulable};
 use super::placement;
+use super::statistics::Statistics;
 use super::upcall::Upcalls;
 use super::wait::{WaitTarget, Waiter, first_wait};
 
@@ -109,6 +111,7 @@ pub struct Thread {
     /// The domain whose values it reads without locks.
     domain: u64,
     translation: Option<Ref<Translation>>,
+    pub(super) statistics: Statistics,
     ticks: AtomicU64,
     turns: AtomicU64,
     stack: KernelStack,
@@ -189,6 +192,7 @@ impl Thread {
                 .map_or(epoch::NO_DOMAIN, |owner| owner.handles().domain()),
             translation: owner.as_ref().map(|owner| owner.translation().clone()),
             owner,
+            statistics: Statistics::new(),
             ticks: AtomicU64::new(0),
             turns: AtomicU64::new(0),
             stack,
@@ -301,6 +305,16 @@ impl Thread {
         Used {
             ticks: self.ticks.load(Ordering::Relaxed),
             turns: self.turns.load(Ordering::Relaxed),
+        }
+    }
+
+    /// How it stands.
+    pub(super) fn standing(&self) -> ThreadStanding {
+        match self.state.load(Ordering::Relaxed) {
+            state::RUNNING => ThreadStanding::Running,
+            state::READY => ThreadStanding::Ready,
+            state::DEAD => ThreadStanding::Ended,
+            _ => ThreadStanding::Waiting,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The whole system: log, power, statistics, random numbers.
 
 use abi::process::ProcessInfo;
+use abi::scheduling::ThreadInfo;
 use abi::system::{CpuInfo, MachineInfo, MemoryInfo, PowerAction, Topic};
 use abi::{Error, Handle, ObjectKind, Rights, Signals};
 use zerocopy::IntoBytes;
@@ -196,6 +197,7 @@ pub(super) fn system_info(cx: &Context, [system, topic, buffer, length, ..]: Arg
             Topic::Memory => write_all(&out, memory_info().as_bytes()),
             Topic::Processes => write_processes(&out),
             Topic::Cpus => write_cpus(&out),
+            Topic::Threads => write_threads(&out),
             Topic::BootArguments => write_all(
                 &out,
                 FACTS
@@ -258,6 +260,23 @@ fn write_processes(out: &UserWriter<'_>) -> Result<usize, Error> {
         let end = done.saturating_add(size_of::<ProcessInfo>());
         if result.is_ok() && end <= out.len() {
             result = out.copy_from(done, process.info().as_bytes());
+            done = end;
+        }
+    });
+    result?;
+    Ok(done)
+}
+
+fn write_threads(out: &UserWriter<'_>) -> Result<usize, Error> {
+    let (mut done, mut result) = (0usize, Ok(()));
+    for_each_process(|process| {
+        let threads = (0..).map_while(|index| process.thread_at(index));
+        for thread in threads {
+            let end = done.saturating_add(size_of::<ThreadInfo>());
+            if result.is_err() || end > out.len() {
+                return;
+            }
+            result = out.copy_from(done, thread.info(process.id()).as_bytes());
             done = end;
         }
     });

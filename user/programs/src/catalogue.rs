@@ -17,6 +17,7 @@ pub const PROGRAMS: &[Program] = &[
     crate::makedir::PROGRAM,
     crate::reboot::PROGRAM,
     crate::rename::PROGRAM,
+    crate::schedstat::PROGRAM,
     shell::program::PROGRAM,
     crate::shutdown::PROGRAM,
     crate::status::PROGRAM,

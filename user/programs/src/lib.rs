@@ -22,6 +22,7 @@ pub mod list;
 pub mod makedir;
 pub mod reboot;
 pub mod rename;
+pub mod schedstat;
 pub mod selection;
 pub mod shutdown;
 pub mod size;

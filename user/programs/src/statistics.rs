@@ -5,6 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use abi::process::ProcessInfo;
+use abi::scheduling::ThreadInfo;
 use abi::startup::Tag;
 use abi::system::{MachineInfo, MemoryInfo, Topic};
 use viper::Failure;
@@ -53,6 +54,28 @@ pub fn processes() -> Result<Vec<ProcessInfo>, Failure> {
         let mut rows = vec![ProcessInfo::default(); count];
         let used = rt::system::info(system, Topic::Processes, &mut rows)?;
         let filled = used / size_of::<ProcessInfo>();
+        // A full answer may have left some out.
+        if filled < count || count >= PROCESSES_MAX {
+            rows.truncate(filled);
+            rows.sort_by_key(|row| row.id);
+            return Ok(rows);
+        }
+        count = count.saturating_mul(2);
+    }
+}
+
+/// All threads.
+///
+/// # Errors
+///
+/// Where this program was not given the statistics.
+pub fn threads() -> Result<Vec<ThreadInfo>, Failure> {
+    let system = system()?;
+    let mut count: usize = 64;
+    loop {
+        let mut rows = vec![ThreadInfo::default(); count];
+        let used = rt::system::info(system, Topic::Threads, &mut rows)?;
+        let filled = used / size_of::<ThreadInfo>();
         // A full answer may have left some out.
         if filled < count || count >= PROCESSES_MAX {
             rows.truncate(filled);

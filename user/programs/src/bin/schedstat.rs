@@ -1,0 +1,5 @@
+//! The program `SchedStat`.
+#![no_std]
+#![no_main]
+
+viper::program!(programs::schedstat::PROGRAM);

@@ -92,6 +92,8 @@ pub enum Tag {
     Entropy = 15,
     /// The job of all processes; given to the first process only.
     Job = 16,
+    /// A stream with a number of its own, `index`, beside the three above.
+    Descriptor = 17,
     /// First of the tags that programs agree on among themselves.
     User = 0x1000,
 }
@@ -106,7 +108,8 @@ pub enum EntryKind {
     Variable = 2,
     /// An assign: the name without its colon, then, where known, `=` and the text of
     /// what it stands for. The handles with [`Tag::Assign`] and the index of this entry
-    /// among its kind are its directories, in order.
+    /// among its kind are its directories, in order. Without any, the text is looked up when
+    /// the assign is first used; with a colon behind the name, each time.
     Assign = 3,
     /// Text of the current directory, such as `WORK:notes`.
     CurrentDirectory = 4,

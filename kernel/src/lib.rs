@@ -46,7 +46,7 @@ pub mod sync;
 pub mod syscall;
 pub mod time;
 pub mod word;
-#[cfg(any(test, feature = "ktest"))]
+#[cfg(any(all(test, not(feature = "model")), feature = "ktest"))]
 #[allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

@@ -1,7 +1,8 @@
 //! What a thread's registers are while it does not run.
 
+use super::atomic::{AtomicU32, AtomicU64, Ordering};
+#[cfg(target_os = "none")]
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Bits of `SPSR_EL1` that are a program's own: N, Z, C, V and BTYPE (ARM ARM C5.2.18).
 const STATUS_OF_PROGRAM: u64 = 0xf000_0c00;
@@ -194,6 +195,10 @@ impl Context {
 
     /// Whether a CPU still uses the thread's stack.
     pub fn is_on_cpu(&self) -> bool {
+        #[cfg(feature = "model")]
+        if super::model::baton::forgets_stacks() {
+            return false;
+        }
         self.on_cpu.load(Ordering::Acquire) != 0
     }
 
@@ -206,6 +211,12 @@ impl Context {
     /// Marks the thread as in use by a CPU; the switch away from it ends that.
     pub fn set_on_cpu(&self) {
         self.on_cpu.store(1, Ordering::Relaxed);
+    }
+
+    /// No CPU uses the thread's stack any more.
+    #[cfg(feature = "model")]
+    pub(super) fn set_off_cpu(&self) {
+        self.on_cpu.store(0, Ordering::Release);
     }
 
     /// Sets the page table register value to run with.
@@ -232,6 +243,7 @@ impl Context {
 }
 
 // The offsets in vectors.S.
+#[cfg(target_os = "none")]
 const _: () = {
     assert!(offset_of!(Context, frame) == 0);
     assert!(offset_of!(UserFrame, sp) == 248);

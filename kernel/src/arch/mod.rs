@@ -19,11 +19,15 @@ mod host;
 #[cfg(not(target_os = "none"))]
 use host as back_end;
 
+#[cfg(feature = "model")]
+pub use host::model;
+
 mod context;
 mod hooks;
 mod mark;
 mod page;
 
+pub use back_end::atomic;
 pub use back_end::boot::{BootInfo, CpuStart, StartError, init_secondary_cpu, start_cpu};
 pub use back_end::copy::{copy_from_user, copy_to_user, load_user_u32};
 pub use back_end::cpu::{

@@ -18,7 +18,7 @@ use crate::account::{Account, Resource};
 use crate::limits::HANDLES_PER_PROCESS_MAX;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::epoch::{self, Masked};
-use crate::sync::{Borrowed, Published, Ref, SpinLock, Stamped, try_box};
+use crate::sync::{Borrowed, Published, Ref, SpinLock, Stamped, planted, try_box};
 use crate::word;
 
 use super::{Capability, DeriveError, KernelObject};
@@ -480,7 +480,9 @@ impl HandleTable {
             if !fits(found) {
                 return Err(LookupError::AccessDenied);
             }
-            self.index.withdraw(word::low_half(value));
+            if !planted("handle-withdraw") {
+                self.index.withdraw(word::low_half(value));
+            }
             slots.take(value).ok_or(LookupError::BadHandle)?
         };
         epoch::quiesce(self.domain);

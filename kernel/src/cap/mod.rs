@@ -10,6 +10,8 @@
 mod capability;
 mod derivation;
 mod handle_table;
+#[cfg(all(test, feature = "model"))]
+mod models;
 mod object;
 mod signal;
 

@@ -9,7 +9,7 @@ use abi::Error;
 use crate::arch;
 use crate::sched::{Thread, WaitTarget, Waiter};
 use crate::sync::atomic::Ordering;
-use crate::sync::{Borrowed, Queue, SpinLock};
+use crate::sync::{Borrowed, Queue, SpinLock, planted};
 
 const BUCKETS: usize = 64;
 
@@ -70,9 +70,10 @@ pub fn futex_wait(
     if let Err(error) = thread.open_wait(WaitTarget::Static(bucket), deadline) {
         return FutexOutcome::Failed(error.into());
     }
+    let early = planted("futex-look").then(|| arch::load_user_u32(address));
     let outcome = {
         let mut waiting = bucket.waiting.lock();
-        match arch::load_user_u32(address) {
+        match early.unwrap_or_else(|| arch::load_user_u32(address)) {
             None => FutexOutcome::NotPresent,
             Some(value) if value != expected => FutexOutcome::Changed,
             // Who ends a wait takes the thread off the list under this lock: where that

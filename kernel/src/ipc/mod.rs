@@ -15,6 +15,9 @@ mod pipe;
 mod port;
 mod timer;
 
+#[cfg(all(test, feature = "model"))]
+mod models;
+
 pub use call::Served;
 pub use channel::{ChannelEnd, Message, ReadError, SendError};
 pub use desk::refuse;

@@ -10,7 +10,10 @@ use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::reservation::home;
 
 /// The kernel that people run has none of this.
-const BUILT_IN: bool = cfg!(any(feature = "ktest", not(target_os = "none")));
+const BUILT_IN: bool = cfg!(any(
+    feature = "ktest",
+    not(any(target_os = "none", feature = "model"))
+));
 
 /// The thread that wants it; 0 is none.
 static WHO: AtomicU64 = AtomicU64::new(0);

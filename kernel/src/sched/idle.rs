@@ -13,24 +13,29 @@ use super::entity::Turns;
 use super::thread::{Thread, ThreadError, ThreadStart, state};
 use super::{switch, timer, wait};
 
-/// Body of the idle threads: sleeps until an interrupt, then lets others run.
+/// Body of the idle threads.
 extern "C" fn idle(_argument: u64) -> ! {
     loop {
-        arch::irq_disable();
-        let me = arch::cpu_id();
-        // Announced first: a thread that becomes ready from here on interrupts the sleep.
-        IDLE.fetch_or(1 << me, Ordering::AcqRel);
-        switch::reap(me);
-        if queue(me).lock().run.is_empty() {
-            timer::program();
-            arch::wait_for_interrupt();
-        }
-        arch::irq_enable();
-        switch::yield_now();
+        idle_once();
     }
 }
 
-fn adopt_idle(me: usize, thread: Ref<Thread>) {
+/// Sleeps until an interrupt, then lets others run.
+pub(super) fn idle_once() {
+    arch::irq_disable();
+    let me = arch::cpu_id();
+    // Announced first: a thread that becomes ready from here on interrupts the sleep.
+    IDLE.fetch_or(1 << me, Ordering::AcqRel);
+    switch::reap(me);
+    if queue(me).lock().run.is_empty() {
+        timer::program();
+        arch::wait_for_interrupt();
+    }
+    arch::irq_enable();
+    switch::yield_now();
+}
+
+pub(super) fn adopt_idle(me: usize, thread: Ref<Thread>) {
     thread.state.store(state::RUNNING, Ordering::Relaxed);
     thread.set_home(me);
     thread.context.set_on_cpu();

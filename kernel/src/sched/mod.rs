@@ -29,6 +29,9 @@ mod upcall;
 mod urgency;
 mod wait;
 
+#[cfg(all(test, feature = "model"))]
+pub(crate) mod models;
+
 pub use alarm::{Alarm, AlarmPlace, cancel_alarm, reserve_alarm, set_alarm};
 pub use budget::Budget;
 pub use cpu::{CpuTimes, cpu_times, cpus_running};

@@ -2,7 +2,7 @@
 
 use crate::arch::{self, Access, PENDING_ATTENTION, PENDING_RESCHEDULE, PENDING_YIELD, ThisCpu};
 use crate::sync::atomic::{Ordering, fence};
-use crate::sync::{Borrowed, Ref, epoch};
+use crate::sync::{Borrowed, Ref, epoch, planted};
 
 use super::cpu::{CURRENT, CpuQueue, IDLE, make_ready, place, queue};
 use super::placement;
@@ -49,7 +49,9 @@ impl Departure {
         match self {
             Departure::Preempted | Departure::Yields => false,
             Departure::Waiting => !thread.wait_is_finished(),
-            Departure::Parked => !thread.permit.swap(false, Ordering::AcqRel),
+            Departure::Parked => {
+                !thread.permit.swap(false, Ordering::AcqRel) || planted("park-permit")
+            }
             Departure::Dead => true,
         }
     }

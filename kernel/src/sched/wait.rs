@@ -5,7 +5,7 @@ use abi::{Error, Signals};
 use crate::arch::{self, UserFrame};
 use crate::cap::{Capability, Heard, KernelObject, Observer, ObserverKey};
 use crate::sync::atomic::{AtomicU64, Ordering, fence};
-use crate::sync::{Borrowed, Parked, Ref};
+use crate::sync::{Borrowed, Parked, Ref, planted};
 use crate::time::now_ns;
 
 use super::cpu;
@@ -118,7 +118,7 @@ impl Borrowed<'_, Thread> {
         // `kill` marks the thread first and looks at the wait then; this is the other
         // order, so that one of the two sees the other.
         fence(Ordering::SeqCst);
-        if self.may_not_wait() {
+        if self.may_not_wait() && !planted("wait-kill") {
             self.close_wait();
             return Err(WaitError::Killed);
         }
@@ -233,6 +233,13 @@ impl Thread {
     /// Whoever moves the wait `key` from open to another stage ends it.
     fn claim(&self, key: ObserverKey, stage: u64) -> bool {
         let next = (key & !stage::MASK) | stage;
+        if planted("wait-claim") {
+            let fits = is_open(key) && self.wait.load(Ordering::Acquire) == key;
+            if fits {
+                self.wait.store(next, Ordering::Release);
+            }
+            return fits;
+        }
         is_open(key)
             && self
                 .wait
@@ -411,6 +418,7 @@ impl Thread {
     /// Whether the results of the wait are written; under the lock of the home queue.
     pub(super) fn wait_is_finished(&self) -> bool {
         self.wait.load(Ordering::Relaxed) & stage::FINISHED == stage::FINISHED
+            && !planted("wait-finished")
     }
 }
 

@@ -8,11 +8,13 @@
 //!
 //! A reader writes nothing. A writer pays only for CPUs that run the same process.
 
+use crate::arch::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 use core::marker::PhantomData;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
 use crate::arch::{self, ThisCpu, cpu_id, send_ipi, spin_hint};
 use crate::limits::CPUS_MAX;
+
+use super::{planted, unless_planted};
 
 /// One CPU's word, alone on its cache line.
 #[derive(Debug)]
@@ -44,7 +46,10 @@ pub fn enter_domain(cpu: ThisCpu, domain: u64) {
 /// This CPU took an interrupt that asked it to: it reads nothing just now.
 pub fn acknowledge() {
     if let Some(Word(count)) = ACKNOWLEDGED.get(cpu_id()) {
-        count.fetch_add(1, Ordering::AcqRel);
+        count.fetch_add(1, unless_planted("epoch-acknowledge", Ordering::AcqRel));
+        // Seen by writers before anything more is read: another writer than the one that
+        // sent the interrupt may take this for its answer. Pairs with `quiesce`.
+        fence(Ordering::SeqCst);
     }
 }
 
@@ -52,6 +57,9 @@ pub fn acknowledge() {
 ///
 /// Called with interrupts unmasked and no borrowed value of the domain.
 pub fn quiesce(domain: u64) {
+    if planted("epoch-quiesce") {
+        return;
+    }
     let irq = arch::irq_save();
     fence(Ordering::SeqCst);
     let me = cpu_id();

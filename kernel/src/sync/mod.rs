@@ -21,8 +21,11 @@ mod borrowed;
 mod boxed;
 pub mod epoch;
 mod heap;
+#[cfg(all(debug_assertions, not(feature = "model")))]
+mod lock_class;
 mod mutex;
 mod once_ref;
+mod plant;
 mod published;
 mod queue;
 mod ref_slot;
@@ -34,14 +37,20 @@ mod tie;
 mod wait_list;
 mod wait_queue;
 
-pub use core::sync::atomic;
+#[cfg(all(test, feature = "model"))]
+mod models;
+
+pub use crate::arch::atomic;
 pub use spin::Once;
 
 pub use borrowed::Borrowed;
 pub use boxed::try_box;
 pub use heap::{Heap, HeapLink, HeapLinked, is_before};
+#[cfg(all(debug_assertions, not(feature = "model")))]
+use lock_class::check_sleep;
 pub use mutex::{Mutex, MutexGuard};
 pub use once_ref::OnceRef;
+pub use plant::{planted, unless_planted};
 pub use published::{Published, Stamped};
 pub use queue::{Link, Linked, Queue};
 pub use ref_slot::RefSlot;
@@ -52,3 +61,8 @@ pub use spin_lock::{MaskedGuard, SpinGuard, SpinLock};
 pub use tie::Tie;
 pub use wait_list::WaitList;
 pub use wait_queue::{Parked, Parker, WaitQueue, set_parker};
+
+/// Sleeping is always allowed for a kernel that does not check.
+#[cfg(not(all(debug_assertions, not(feature = "model"))))]
+#[inline(always)]
+const fn check_sleep() {}

@@ -1,11 +1,11 @@
 //! Locks whose waiters sleep.
 
+use crate::arch::atomic::{AtomicBool, Ordering};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicBool, Ordering};
 
-use super::WaitQueue;
+use super::{WaitQueue, planted};
 
 /// A lock for long critical sections, such as those with input and output in them.
 ///
@@ -44,6 +44,10 @@ impl<T: ?Sized> Mutex<T> {
 
     /// Takes the lock if it is free.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        if planted("mutex-take") && !self.held.load(Ordering::Relaxed) {
+            self.held.store(true, Ordering::Relaxed);
+            return Some(MutexGuard { lock: self });
+        }
         self.held
             .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
             .ok()
@@ -81,7 +85,9 @@ impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
         self.lock.held.store(false, Ordering::Release);
-        self.lock.waiters.wake_one();
+        if !planted("mutex-wake") {
+            self.lock.waiters.wake_one();
+        }
     }
 }
 

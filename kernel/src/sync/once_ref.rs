@@ -1,11 +1,11 @@
 //! A reference that is set once.
 
+use crate::arch::atomic::{AtomicPtr, Ordering};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
-use core::sync::atomic::{AtomicPtr, Ordering};
 
-use super::{Borrowed, Ref};
+use super::{Borrowed, Ref, unless_planted};
 
 /// Holds nothing, and from some time on the same [`Ref`] for ever.
 pub struct OnceRef<T> {
@@ -28,7 +28,7 @@ impl<T> OnceRef<T> {
         let set = self.place.compare_exchange(
             null_mut(),
             new.as_ptr(),
-            Ordering::AcqRel,
+            unless_planted("once-set", Ordering::AcqRel),
             Ordering::Acquire,
         );
         let Err(old) = set else { return true };

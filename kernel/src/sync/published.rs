@@ -5,17 +5,17 @@
 //! takes the value. Places lie in chunks, each twice as large as the one before, that never
 //! move; a table has room for 131,008.
 
+use crate::arch::atomic::{AtomicPtr, AtomicU64, Ordering};
 use alloc::alloc::{alloc_zeroed, dealloc};
 use core::alloc::Layout;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use crate::word;
 
 use super::epoch::Masked;
-use super::{AllocError, Borrowed, Ref};
+use super::{AllocError, Borrowed, Ref, unless_planted};
 
 /// Places in the first chunk, as a power of two.
 const FIRST_CHUNK_BITS: u32 = 6;
@@ -108,7 +108,8 @@ impl<T: ?Sized> Published<T> {
         if let Some(place) = self.place(index) {
             let value = value.as_raw().as_ptr().cast::<()>();
             place.value.store(value, Ordering::Relaxed);
-            place.stamp.store(stamp, Ordering::Release);
+            let order = unless_planted("published-publish", Ordering::Release);
+            place.stamp.store(stamp, order);
         }
     }
 

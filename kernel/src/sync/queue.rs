@@ -1,9 +1,9 @@
 //! First-in first-out queues of references, linked through their elements.
 
+use crate::arch::atomic::{AtomicUsize, Ordering};
 use core::cell::UnsafeCell;
 use core::fmt;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Ref;
 

@@ -1,11 +1,11 @@
 //! A place for one reference, without a lock.
 
+use crate::arch::atomic::{AtomicPtr, Ordering};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::{NonNull, null_mut};
-use core::sync::atomic::{AtomicPtr, Ordering};
 
-use super::Ref;
+use super::{Ref, unless_planted};
 
 /// Holds a [`Ref`] or nothing.
 pub struct RefSlot<T> {
@@ -51,7 +51,9 @@ impl<T> RefSlot<T> {
 
     #[inline]
     fn exchange(&self, new: *mut T) -> Option<Ref<T>> {
-        let old = self.place.swap(new, Ordering::AcqRel);
+        let old = self
+            .place
+            .swap(new, unless_planted("reference-slot", Ordering::AcqRel));
         // SAFETY: a pointer in the place is a reference that `put` gave up; the swap makes
         // sure that it is taken back once.
         NonNull::new(old).map(|old| unsafe { Ref::from_raw(old) })

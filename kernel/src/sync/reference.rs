@@ -1,5 +1,6 @@
 //! Counted references whose creation can fail.
 
+use crate::arch::atomic::{AtomicUsize, Ordering, fence};
 use alloc::alloc::{alloc, dealloc};
 use core::alloc::Layout;
 use core::any::Any;
@@ -7,16 +8,15 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering, fence};
 
-use super::Borrowed;
+use super::{Borrowed, planted, unless_planted};
 
 /// There was no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AllocError;
 
 /// Bytes before the value; the count lies in them. Also the largest alignment.
-const HEADER: usize = 16;
+const HEADER: usize = if cfg!(feature = "model") { 64 } else { 16 };
 
 /// A count at which references are so many that the value is kept for ever.
 const SATURATED: usize = usize::MAX / 2;
@@ -189,14 +189,16 @@ impl<T: ?Sized> Clone for Ref<T> {
 impl<T: ?Sized> Drop for Ref<T> {
     fn drop(&mut self) {
         let count = self.count();
-        let before = count.fetch_sub(1, Ordering::Release);
+        let before = count.fetch_sub(1, unless_planted("reference-drop", Ordering::Release));
         if before != 1 {
             if before >= SATURATED {
                 count.store(SATURATED, Ordering::Relaxed);
             }
             return;
         }
-        fence(Ordering::Acquire);
+        if !planted("reference-last") {
+            fence(Ordering::Acquire);
+        }
         // SAFETY: this was the last reference, so nobody else can reach the value; the
         // block was allocated in `new` with this layout.
         unsafe {
@@ -225,7 +227,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Ref<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::sync::atomic::AtomicU32;
+    use crate::arch::atomic::AtomicU32;
 
     struct Counted<'a>(&'a AtomicU32);
 

@@ -1,9 +1,9 @@
 //! The value that stands for what a CPU runs.
 
+use crate::arch::atomic::Ordering;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering;
 
 use crate::arch::{Context, ThisCpu, running_place};
 

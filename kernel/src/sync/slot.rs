@@ -1,10 +1,10 @@
 //! A place for one element that is not counted, taken by an atomic exchange.
 
+use crate::arch::atomic::{AtomicPtr, Ordering};
 use core::fmt;
 use core::ptr::{NonNull, null_mut};
-use core::sync::atomic::{AtomicPtr, Ordering};
 
-use super::Borrowed;
+use super::{Borrowed, unless_planted};
 
 /// Holds an element that lies in a [`super::Ref`], or nothing.
 ///
@@ -34,7 +34,8 @@ impl<T> Slot<T> {
     /// Takes the element out.
     #[inline(always)]
     pub fn take(&self) -> Option<Borrowed<'_, T>> {
-        let old = self.place.swap(null_mut(), Ordering::AcqRel);
+        let order = unless_planted("slot-take", Ordering::AcqRel);
+        let old = self.place.swap(null_mut(), order);
         // SAFETY: an element in a slot lies in a `Ref` and has not been dropped; the swap
         // gave it to this caller alone.
         NonNull::new(old).map(|old| unsafe { Borrowed::from_raw(old) })

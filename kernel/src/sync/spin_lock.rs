@@ -1,23 +1,41 @@
 //! Spin locks with interrupts masked.
 
+use core::cell::UnsafeCell;
 use core::fmt;
 use core::ops::{Deref, DerefMut};
 
-use spin::mutex::{SpinMutex, SpinMutexGuard};
+use crate::arch::{IrqState, irq_restore, irq_save, spin_hint};
 
-use crate::arch::{IrqState, irq_restore, irq_save};
+use super::atomic::{AtomicBool, Ordering};
+use super::unless_planted;
 
 /// A lock for short critical sections: the holder runs with interrupts masked, so it is
 /// neither interrupted nor preempted.
 pub struct SpinLock<T: ?Sized> {
-    inner: SpinMutex<T>,
+    held: AtomicBool,
+    #[cfg(feature = "model")]
+    access: crate::arch::model::cell::Access,
+    #[cfg(all(debug_assertions, not(feature = "model")))]
+    made: super::lock_class::Place,
+    value: UnsafeCell<T>,
 }
+
+// SAFETY: the value is only reached by the holder of the lock.
+unsafe impl<T: ?Sized + Send> Send for SpinLock<T> {}
+// SAFETY: as above.
+unsafe impl<T: ?Sized + Send> Sync for SpinLock<T> {}
 
 impl<T> SpinLock<T> {
     /// A free lock around `value`.
+    #[cfg_attr(debug_assertions, track_caller)]
     pub const fn new(value: T) -> Self {
         SpinLock {
-            inner: SpinMutex::new(value),
+            held: AtomicBool::new(false),
+            #[cfg(feature = "model")]
+            access: crate::arch::model::cell::Access::new(),
+            #[cfg(all(debug_assertions, not(feature = "model")))]
+            made: core::panic::Location::caller(),
+            value: UnsafeCell::new(value),
         }
     }
 }
@@ -25,41 +43,106 @@ impl<T> SpinLock<T> {
 impl<T: ?Sized> SpinLock<T> {
     /// Takes the lock.
     #[inline]
+    #[cfg_attr(debug_assertions, track_caller)]
     pub fn lock(&self) -> SpinGuard<'_, T> {
         let state = irq_save();
         SpinGuard {
-            inner: Some(self.inner.lock()),
-            state,
+            inner: self.acquire(),
+            _mask: Mask(state),
         }
     }
 
     /// As [`SpinLock::lock`], where interrupts are masked already and stay so until the
     /// guard is gone.
     #[inline]
+    #[cfg_attr(debug_assertions, track_caller)]
     pub fn lock_masked(&self) -> MaskedGuard<'_, T> {
         debug_assert!(!crate::arch::irqs_enabled(), "interrupts are not masked");
-        MaskedGuard {
-            inner: self.inner.lock(),
-        }
+        self.acquire()
     }
 
     /// Takes the lock if it is free; for reports of a kernel that may have died holding it.
+    #[cfg_attr(debug_assertions, track_caller)]
     pub fn try_lock(&self) -> Option<SpinGuard<'_, T>> {
         let state = irq_save();
-        match self.inner.try_lock() {
-            Some(inner) => Some(SpinGuard {
-                inner: Some(inner),
-                state,
-            }),
-            None => {
-                irq_restore(state);
-                None
+        let taken = self
+            .held
+            .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
+        if taken.is_err() {
+            irq_restore(state);
+            return None;
+        }
+        Some(SpinGuard {
+            inner: self.taken(true),
+            _mask: Mask(state),
+        })
+    }
+
+    #[inline(always)]
+    #[cfg_attr(debug_assertions, track_caller)]
+    fn acquire(&self) -> MaskedGuard<'_, T> {
+        // Before it is waited for, which might be for ever.
+        self.note(false);
+        let order = unless_planted("spin-lock", Ordering::Acquire);
+        while self
+            .held
+            .compare_exchange_weak(false, true, order, Ordering::Relaxed)
+            .is_err()
+        {
+            // Looks without writing, so that the holder keeps the cache line.
+            while self.held.load(Ordering::Relaxed) {
+                spin_hint();
             }
         }
+        self.taken(false)
+    }
+
+    /// Remembers that this CPU takes the lock, in a kernel that checks the order.
+    #[inline(always)]
+    #[cfg_attr(debug_assertions, track_caller)]
+    fn note(&self, _tried: bool) {
+        #[cfg(all(debug_assertions, not(feature = "model")))]
+        super::lock_class::take::<T>(
+            self.number(),
+            self.made,
+            core::panic::Location::caller(),
+            _tried,
+        );
+    }
+
+    #[cfg(all(debug_assertions, not(feature = "model")))]
+    fn number(&self) -> usize {
+        core::ptr::from_ref(&self.held) as usize
+    }
+
+    #[inline(always)]
+    #[cfg_attr(debug_assertions, track_caller)]
+    fn taken(&self, tried: bool) -> MaskedGuard<'_, T> {
+        if tried {
+            self.note(true);
+        }
+        #[cfg(feature = "model")]
+        {
+            // SAFETY: the lock was just taken.
+            unsafe { self.access.renew_value(self.value.get()) };
+            self.access.enter();
+        }
+        MaskedGuard { lock: self }
+    }
+
+    #[inline(always)]
+    fn release(&self) {
+        #[cfg(all(debug_assertions, not(feature = "model")))]
+        super::lock_class::release(self.number());
+        #[cfg(feature = "model")]
+        self.access.leave();
+        let order = unless_planted("spin-unlock", Ordering::Release);
+        self.held.store(false, order);
     }
 }
 
 impl<T: Default> Default for SpinLock<T> {
+    #[cfg_attr(debug_assertions, track_caller)]
     fn default() -> Self {
         SpinLock::new(T::default())
     }
@@ -73,40 +156,22 @@ impl<T: ?Sized> fmt::Debug for SpinLock<T> {
 
 /// Holds a [`SpinLock`]; dropping it frees the lock and restores the interrupt mask.
 pub struct SpinGuard<'a, T: ?Sized> {
-    inner: Option<SpinMutexGuard<'a, T>>,
-    state: IrqState,
+    // Dropped first: the lock is free before an interrupt can come.
+    inner: MaskedGuard<'a, T>,
+    _mask: Mask,
+}
+
+/// Goes back to the interrupt mask of before.
+struct Mask(IrqState);
+
+impl Drop for Mask {
+    #[inline]
+    fn drop(&mut self) {
+        irq_restore(self.0);
+    }
 }
 
 impl<T: ?Sized> Deref for SpinGuard<'_, T> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        self.inner.as_ref().expect("present until dropped")
-    }
-}
-
-impl<T: ?Sized> DerefMut for SpinGuard<'_, T> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut T {
-        self.inner.as_mut().expect("present until dropped")
-    }
-}
-
-impl<T: ?Sized> Drop for SpinGuard<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        self.inner = None;
-        irq_restore(self.state);
-    }
-}
-
-/// Access to what a lock taken by [`SpinLock::lock_masked`] guards.
-pub struct MaskedGuard<'a, T: ?Sized> {
-    inner: SpinMutexGuard<'a, T>,
-}
-
-impl<T: ?Sized> Deref for MaskedGuard<'_, T> {
     type Target = T;
 
     #[inline]
@@ -115,10 +180,40 @@ impl<T: ?Sized> Deref for MaskedGuard<'_, T> {
     }
 }
 
-impl<T: ?Sized> DerefMut for MaskedGuard<'_, T> {
+impl<T: ?Sized> DerefMut for SpinGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         &mut self.inner
+    }
+}
+
+/// Access to what a lock taken by [`SpinLock::lock_masked`] guards.
+pub struct MaskedGuard<'a, T: ?Sized> {
+    lock: &'a SpinLock<T>,
+}
+
+impl<T: ?Sized> Deref for MaskedGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the guard holds the lock.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+
+impl<T: ?Sized> DerefMut for MaskedGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the guard holds the lock, and is borrowed exclusively.
+        unsafe { &mut *self.lock.value.get() }
+    }
+}
+
+impl<T: ?Sized> Drop for MaskedGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.lock.release();
     }
 }
 

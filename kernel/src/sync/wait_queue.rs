@@ -4,7 +4,7 @@ use core::fmt;
 
 use alloc::vec::Vec;
 
-use super::{Once, Ref, SpinLock};
+use super::{Once, Ref, SpinLock, planted};
 
 /// A thread as wait queues see it.
 pub trait Parked: Send + Sync {
@@ -49,11 +49,13 @@ impl WaitQueue {
 
     /// Waits until `ready` returns something, asking again after each wake; `None` where
     /// `deadline_ns` passed first.
+    #[cfg_attr(debug_assertions, track_caller)]
     pub fn wait_until<R>(
         &self,
         deadline_ns: u64,
         mut ready: impl FnMut() -> Option<R>,
     ) -> Option<R> {
+        super::check_sleep();
         loop {
             if let Some(result) = ready() {
                 return Some(result);
@@ -65,7 +67,11 @@ impl WaitQueue {
             };
             let registered = self.register(me.clone());
             // Registered before asking again: an unpark in between ends the park at once.
-            let result = ready();
+            let result = if planted("queue-look-again") {
+                None
+            } else {
+                ready()
+            };
             let mut expired = false;
             if result.is_none() {
                 let limit = if registered {
@@ -108,7 +114,13 @@ impl WaitQueue {
             }
         };
         // Outside the lock: unparking takes the scheduler's.
-        waiter.inspect(|waiter| waiter.unpark()).is_some()
+        waiter
+            .inspect(|waiter| {
+                if !planted("queue-wake") {
+                    waiter.unpark();
+                }
+            })
+            .is_some()
     }
 }
 

@@ -1,7 +1,9 @@
 //! The language of the command line.
 //!
-//! A text is lines; a line is statements separated by `;`. A line whose first
-//! character is `;` is a comment. A statement is words (see [`viper::words`] for
+//! A text is lines; a line is chains separated by `;`. A line whose first character is
+//! `;` is a comment. A chain is pipelines with `&&` or `||` between them, a pipeline is
+//! statements with `|` between them; these three are words of their own, so that `(a|b)`
+//! stays a pattern. A statement is words (see [`viper::words`] for
 //! quotes), variables (`$NAME`, `${NAME}`, also inside quotes), and redirections:
 //! `<file`, `>file`, `>>file`, `2>file`, `2>>file`. An `&` at the end runs it in
 //! the background.
@@ -49,8 +51,8 @@ pub enum SyntaxError {
     NoFile,
     /// Two redirections of the same stream.
     Twice,
-    /// `|` between commands.
-    Pipe,
+    /// `|`, `&&` or `||` without a command on one side.
+    OneSided,
     /// Redirections without a command.
     NoCommand,
 }
@@ -62,7 +64,9 @@ impl fmt::Display for SyntaxError {
             SyntaxError::UnclosedBrace => "${ is not closed by }",
             SyntaxError::NoFile => "a redirection (< > >> 2>) needs a file name behind it",
             SyntaxError::Twice => "the same stream is redirected twice",
-            SyntaxError::Pipe => "pipes (|) are not supported; put the text in quotes if it is one",
+            SyntaxError::OneSided => {
+                "there must be a command on both sides of | && ||; quotes make them a text"
+            }
             SyntaxError::NoCommand => "there is a redirection but no command",
         })
     }
@@ -96,6 +100,69 @@ pub fn statements(text: &str) -> Vec<&str> {
     all
 }
 
+/// When a pipeline of a chain runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// In any case: the first one.
+    Always,
+    /// `&&`: where the return code is 0.
+    Success,
+    /// `||`: where it is not.
+    Failure,
+}
+
+/// Splits a chain into pipelines and says when each of them runs.
+pub fn chain(text: &str) -> Vec<(Condition, &str)> {
+    let pieces = pieces(text, |word| matches!(word, "&&" | "||"));
+    let condition = |separator| match separator {
+        "&&" => Condition::Success,
+        "||" => Condition::Failure,
+        _ => Condition::Always,
+    };
+    pieces
+        .into_iter()
+        .map(|(separator, piece)| (condition(separator), piece))
+        .collect()
+}
+
+/// Splits a pipeline into statements.
+pub fn pipeline(text: &str) -> Vec<&str> {
+    let pieces = pieces(text, |word| word == "|");
+    pieces.into_iter().map(|(_, piece)| piece).collect()
+}
+
+/// Splits a text at words outside of quotes that separate; each piece with the separator
+/// before it, the first with an empty one.
+fn pieces(text: &str, separates: impl Fn(&str) -> bool) -> Vec<(&str, &str)> {
+    let mut all = Vec::new();
+    let (mut separator, mut start) = ("", 0);
+    let mut word_start = None;
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let ends = text.char_indices().chain([(text.len(), ' ')]);
+    for (index, c) in ends {
+        if c.is_whitespace() && !is_quoted {
+            let Some(first) = core::mem::take(&mut word_start) else {
+                continue;
+            };
+            let word = text.get(first..index).unwrap_or("");
+            if separates(word) {
+                all.push((separator, text.get(start..first).unwrap_or("")));
+                (separator, start) = (word, index);
+            }
+            continue;
+        }
+        word_start = word_start.or(Some(index));
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '*' if is_quoted => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            _ => {}
+        }
+    }
+    all.push((separator, text.get(start..).unwrap_or("")));
+    all
+}
+
 /// Reads one statement; `variable` gives the value of a variable.
 ///
 /// # Errors
@@ -112,8 +179,10 @@ pub fn parse(
     let mut statement = Statement::default();
     while let Some(token) = lexer.token()? {
         match token {
-            Token::Word(word) if !word.quoted && word.text == "|" => {
-                return Err(SyntaxError::Pipe);
+            Token::Word(word)
+                if !word.quoted && matches!(word.text.as_str(), "|" | "&&" | "||") =>
+            {
+                return Err(SyntaxError::OneSided);
             }
             Token::Word(word) => statement.words.push(word),
             Token::Input => set(&mut statement.input, lexer.file()?)?,
@@ -127,7 +196,12 @@ pub fn parse(
         statement.is_background = true;
     }
     if statement.words.is_empty() {
-        return Err(SyntaxError::NoCommand);
+        let is_empty = statement == Statement::default();
+        return Err(if is_empty {
+            SyntaxError::OneSided
+        } else {
+            SyntaxError::NoCommand
+        });
     }
     Ok(statement)
 }
@@ -333,6 +407,25 @@ mod tests {
     }
 
     #[test]
+    fn chains_and_pipelines_are_split_at_words_alone() {
+        assert_eq!(
+            chain("a \"&&\" && b x&&y || c | d"),
+            [
+                (Condition::Always, "a \"&&\" "),
+                (Condition::Success, " b x&&y "),
+                (Condition::Failure, " c | d"),
+            ]
+        );
+        assert_eq!(
+            pipeline("Dir (a|b) | Type \"x | y\"|z"),
+            ["Dir (a|b) ", " Type \"x | y\"|z"]
+        );
+        assert_eq!(pipeline("a | "), ["a ", " "]);
+        assert_eq!(pipeline("a \"*\" | b\" | c"), ["a \"*\" | b\" ", " c"]);
+        assert_eq!(chain("a"), [(Condition::Always, "a")]);
+    }
+
+    #[test]
     fn errors_say_what_is_wrong() {
         for (text, error) in [
             ("Echo \"a", SyntaxError::UnclosedQuote),
@@ -340,7 +433,8 @@ mod tests {
             ("Echo >", SyntaxError::NoFile),
             ("Echo > >x", SyntaxError::NoFile),
             (">x", SyntaxError::NoCommand),
-            ("Dir | Sort", SyntaxError::Pipe),
+            ("Dir | Sort", SyntaxError::OneSided),
+            ("  ", SyntaxError::OneSided),
         ] {
             assert_eq!(parse(text, &variable), Err(error), "{text}");
         }

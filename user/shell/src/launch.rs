@@ -8,6 +8,7 @@ use viper::fs::{self, File, OpenOptions};
 use viper::path;
 use viper::process::{Child, Command, Stdio};
 
+use crate::confinement::Confinement;
 use crate::grant;
 use crate::language::{Placement, Statement};
 
@@ -103,6 +104,17 @@ fn is_in_commands(path: &str) -> bool {
     }
 }
 
+/// What a program is started with beside its statement.
+#[derive(Debug, Default)]
+pub struct Surroundings<'a> {
+    /// Where it reads from, unless redirected.
+    pub stdin: Stdio,
+    /// Where it writes to, unless redirected.
+    pub stdout: Stdio,
+    /// All that it gets, where that was chosen.
+    pub confinement: Option<&'a Confinement>,
+}
+
 /// Starts a program with the arguments and redirections of a statement.
 ///
 /// # Errors
@@ -113,19 +125,23 @@ pub fn start(
     path: &str,
     file: &OwnedHandle,
     is_command: bool,
-    stdin: Stdio,
+    around: Surroundings<'_>,
 ) -> fs::Result<Child> {
     let (_, name) = path::split_last(path);
     let mut command = Command::new(path).name(name).words(statement.arguments());
     command = match &statement.input {
-        None => command.stdin(stdin),
+        None => command.stdin(around.stdin),
         Some(path) => command.stdin(stream(File::open(path)?)),
     };
-    if let Some((path, placement)) = &statement.output {
-        command = command.stdout(stream(open_output(path, *placement)?));
-    }
+    command = match &statement.output {
+        None => command.stdout(around.stdout),
+        Some((path, placement)) => command.stdout(stream(open_output(path, *placement)?)),
+    };
     if let Some((path, placement)) = &statement.errors {
         command = command.stderr(stream(open_output(path, *placement)?));
+    }
+    if let Some(confinement) = around.confinement {
+        return confinement.start(command, file);
     }
     if is_command {
         for extra in grant::for_program(name) {

@@ -13,6 +13,7 @@ extern crate alloc;
 
 pub mod builtin;
 pub mod completion;
+pub mod confinement;
 pub mod console;
 pub mod editor;
 pub mod grant;

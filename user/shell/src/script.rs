@@ -1,11 +1,12 @@
 //! Running statements one after the other.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
 use viper::Rc;
 
-use crate::language::{self, Statement, SyntaxError};
+use crate::language::{self, Condition, Statement, SyntaxError};
 
 /// The return code from which on a script stops, unless `FailAt` says otherwise.
 pub const FAIL_LEVEL: u8 = 10;
@@ -17,6 +18,10 @@ pub trait Executor {
 
     /// Executes one statement; `Break` ends the script (and what called it).
     fn execute(&mut self, statement: &Statement) -> ControlFlow<Rc, Rc>;
+
+    /// Executes several statements at once, each with the output of the one before as its
+    /// input; the return code is the last one's.
+    fn execute_pipeline(&mut self, statements: &[Statement]) -> ControlFlow<Rc, Rc>;
 
     /// Tells of a statement that cannot be read; the return code it gives.
     fn refuse(&mut self, error: SyntaxError) -> Rc;
@@ -37,11 +42,31 @@ pub fn run(executor: &mut impl Executor, text: &str) -> ControlFlow<Rc, Rc> {
     ControlFlow::Continue(rc)
 }
 
-/// Runs the statement in a text.
+/// Runs the chain in a text; the return code of the last pipeline that ran.
 pub fn run_statement(executor: &mut impl Executor, text: &str) -> ControlFlow<Rc, Rc> {
-    let parsed = language::parse(text, &|name| executor.variable(name));
+    let mut rc = Rc::OK;
+    for (condition, text) in language::chain(text) {
+        let runs = match condition {
+            Condition::Always => true,
+            Condition::Success => rc == Rc::OK,
+            Condition::Failure => rc != Rc::OK,
+        };
+        if runs {
+            rc = run_pipeline(executor, text)?;
+        }
+    }
+    ControlFlow::Continue(rc)
+}
+
+/// Runs the pipeline in a text.
+fn run_pipeline(executor: &mut impl Executor, text: &str) -> ControlFlow<Rc, Rc> {
+    let parse = |text| language::parse(text, &|name| executor.variable(name));
+    let parsed: Result<Vec<_>, _> = language::pipeline(text).into_iter().map(parse).collect();
     match parsed {
-        Ok(statement) => executor.execute(&statement),
+        Ok(statements) => match statements.as_slice() {
+            [only] => executor.execute(only),
+            several => executor.execute_pipeline(several),
+        },
         Err(error) => ControlFlow::Continue(executor.refuse(error)),
     }
 }
@@ -51,7 +76,6 @@ mod tests {
     extern crate std;
     use super::*;
     use alloc::string::ToString;
-    use alloc::vec::Vec;
 
     /// Understands `rc N` and `stop`, and remembers what it was asked.
     struct Recorder {
@@ -75,6 +99,12 @@ mod tests {
                 .first()
                 .and_then(|word| word.text.parse().ok());
             self.rc = Rc::new(number.unwrap_or(0));
+            ControlFlow::Continue(self.rc)
+        }
+
+        fn execute_pipeline(&mut self, statements: &[Statement]) -> ControlFlow<Rc, Rc> {
+            let texts: Vec<_> = statements.iter().map(Statement::text).collect();
+            self.seen.push(texts.join(" into "));
             ControlFlow::Continue(self.rc)
         }
 
@@ -114,6 +144,26 @@ mod tests {
     fn the_return_code_is_a_variable_of_the_next_statement() {
         let (seen, _) = run_with(None, "rc 5; echo $RC");
         assert_eq!(seen.last().map(String::as_str), Some("echo 5"));
+    }
+
+    #[test]
+    fn chains_go_on_as_their_return_codes_say() {
+        for (text, wanted) in [
+            ("rc 0 && rc 1", "rc 0, rc 1"),
+            ("rc 5 && rc 1", "rc 5"),
+            ("rc 5 || rc 1", "rc 5, rc 1"),
+            ("rc 0 || rc 1", "rc 0"),
+            ("rc 5 && rc 1 || rc 2", "rc 5, rc 2"),
+            ("rc 0 && rc 5 || rc 2 && rc 3", "rc 0, rc 5, rc 2"),
+            ("rc 5 && echo $RC || echo $RC", "rc 5, echo 5"),
+            ("a | b && c | d", "a into b, c into d"),
+            ("rc 0 && ", "rc 0"),
+        ] {
+            let (seen, _) = run_with(None, text);
+            assert_eq!(seen.join(", "), wanted, "{text}");
+        }
+        let (_, end) = run_with(None, "rc 0 |");
+        assert_eq!(end, ControlFlow::Continue(Rc::ERROR));
     }
 
     #[test]

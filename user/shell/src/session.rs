@@ -7,16 +7,17 @@ use core::ops::ControlFlow;
 
 use rt::OwnedHandle;
 use viper::io::{self, Replacement};
-use viper::process::{ExitStatus, Stdio};
+use viper::process::{Child, ExitStatus, Stdio};
 use viper::{Failure, Rc, env, eprintln, fs, println};
 
 use crate::builtin::{self, Builtin};
 use crate::completion::Names;
+use crate::confinement::Confinement;
 use crate::console::Console;
 use crate::editor::History;
 use crate::job::Jobs;
 use crate::language::{Statement, SyntaxError};
-use crate::launch::{self, Found};
+use crate::launch::{self, Found, Surroundings};
 use crate::script::Executor;
 
 /// How the last command ended.
@@ -166,66 +167,156 @@ impl Session {
         path: &str,
         file: &OwnedHandle,
         is_command: bool,
+        confinement: Option<&Confinement>,
     ) -> Result<Rc, fs::Error> {
-        let name = statement.name();
-        let stdin = match statement.is_background {
-            true => Stdio::Nil,
-            false => Stdio::Inherit,
-        };
         let _ = io::flush_all();
-        let child = launch::start(statement, path, file, is_command, stdin)?;
-        if statement.is_background {
-            let number = self.jobs.add(statement.text(), child);
-            if self.console.is_some() {
-                println!("[{number}] {}", statement.text());
-            }
-            self.last = Last {
-                name: name.to_string(),
-                ..Last::default()
-            };
-            return Ok(Rc::OK);
-        }
-        let status = match &self.console {
-            Some(console) => console.wait(&child),
-            None => child.wait(),
+        let around = Surroundings {
+            stdin: first_input(statement),
+            confinement,
+            ..Surroundings::default()
         };
+        let child = launch::start(statement, path, file, is_command, around)?;
+        if statement.is_background {
+            return Ok(self.leave(statement.name(), statement.text(), child));
+        }
+        let status = self.wait(&child);
         let (_, name) = viper::path::split_last(path);
         let status = status.map_err(|cause| fs::Error::new(path, cause))?;
         Ok(self.ended(name, status))
     }
 
+    /// Leaves a program in the background.
+    fn leave(&mut self, name: &str, text: String, child: Child) -> Rc {
+        let number = self.jobs.add(text.clone(), child);
+        if self.console.is_some() {
+            println!("[{number}] {text}");
+        }
+        self.last = Last {
+            name: name.to_string(),
+            ..Last::default()
+        };
+        Rc::OK
+    }
+
+    /// Waits for a program in the foreground.
+    fn wait(&self, child: &Child) -> io::Result<ExitStatus> {
+        match &self.console {
+            Some(console) => console.wait(child),
+            None => child.wait(),
+        }
+    }
+
+    /// Starts several programs, each with the output of the one before as its input, and
+    /// waits for all of them; the return code is that of the last.
+    fn run_pipeline(&mut self, statements: &[Statement]) -> Result<Rc, Failure> {
+        let Some((last, _)) = statements.split_last() else {
+            return Ok(Rc::OK);
+        };
+        let _ = io::flush_all();
+        let mut children = Vec::new();
+        let mut stdin = first_input(last);
+        for (index, statement) in statements.iter().enumerate() {
+            let is_last = index.saturating_add(1) == statements.len();
+            let (next, stdout) = match is_last {
+                true => (Stdio::Nil, Stdio::Inherit),
+                false => {
+                    let (reader, writer) = rt::pipe::create(0)?;
+                    (Stdio::Stream(reader), Stdio::Stream(writer))
+                }
+            };
+            let stdin = core::mem::replace(&mut stdin, next);
+            // Where one does not start, those before find that nobody reads, and end.
+            children.push(self.start_in_pipeline(statement, stdin, stdout)?);
+        }
+        let Some(child) = children.pop() else {
+            return Ok(Rc::OK);
+        };
+        if last.is_background {
+            let texts: Vec<_> = statements.iter().map(Statement::text).collect();
+            return Ok(self.leave(last.name(), texts.join(" | "), child));
+        }
+        let status = self.wait(&child)?;
+        for other in children {
+            if status.was_killed() {
+                other.kill(Rc::FAIL)?;
+            }
+            self.wait(&other)?;
+        }
+        Ok(self.ended(last.name(), status))
+    }
+
+    fn start_in_pipeline(
+        &self,
+        statement: &Statement,
+        stdin: Stdio,
+        stdout: Stdio,
+    ) -> Result<Child, Failure> {
+        let name = statement.name();
+        if builtin::find(name).is_some() {
+            let text = format!("{name} is built in and cannot be part of a pipeline");
+            return Err(Failure::new(text));
+        }
+        let around = Surroundings {
+            stdin,
+            stdout,
+            confinement: None,
+        };
+        let started = match launch::find(name, &self.search_path) {
+            Ok(Found::Program {
+                path,
+                file,
+                is_command,
+            }) => launch::start(statement, &path, &file, is_command, around),
+            Ok(Found::Directory(path)) => Err(fs::Error::new(&path, abi::Error::IsDirectory)),
+            Err(error) => Err(error),
+        };
+        started.map_err(|error| refusal(name, &error))
+    }
+
     /// Starts what a statement names, or goes to the directory it names.
-    fn run_found(&mut self, statement: &Statement) -> Rc {
+    fn run_found(&mut self, statement: &Statement, confinement: Option<&Confinement>) -> Rc {
         let name = statement.name();
         let result = match launch::find(name, &self.search_path) {
             Ok(Found::Program {
                 path,
                 file,
                 is_command,
-            }) => self.run_program(statement, &path, &file, is_command),
-            Ok(Found::Directory(path)) if statement.words.len() == 1 => env::set_current_dir(&path)
-                .map(|()| {
+            }) => self.run_program(statement, &path, &file, is_command, confinement),
+            Ok(Found::Directory(path)) if statement.words.len() == 1 && confinement.is_none() => {
+                env::set_current_dir(&path).map(|()| {
                     self.last = Last {
                         name: "Cd".to_string(),
                         ..Last::default()
                     };
                     Rc::OK
-                }),
+                })
+            }
             Ok(Found::Directory(path)) => Err(fs::Error::new(&path, abi::Error::IsDirectory)),
             Err(error) => Err(error),
         };
-        result.unwrap_or_else(|error| {
-            let text = launch::explain(name, &error);
-            let reason = Some(error.cause);
-            self.fail(
-                name,
-                Failure {
-                    rc: Rc::ERROR,
-                    reason,
-                    text,
-                },
-            )
-        })
+        result.unwrap_or_else(|error| self.fail(name, refusal(name, &error)))
+    }
+
+    /// Runs a program that gets what is chosen here and nothing else.
+    pub fn run_confined(&mut self, statement: &Statement, confinement: &Confinement) -> Rc {
+        self.run_found(statement, Some(confinement))
+    }
+}
+
+/// Where the first program of a line reads from.
+fn first_input(statement: &Statement) -> Stdio {
+    match statement.is_background {
+        true => Stdio::Nil,
+        false => Stdio::Inherit,
+    }
+}
+
+/// The failure of a program that could not be started.
+fn refusal(name: &str, error: &fs::Error) -> Failure {
+    Failure {
+        rc: Rc::ERROR,
+        reason: Some(error.cause),
+        text: launch::explain(name, error),
     }
 }
 
@@ -246,8 +337,16 @@ impl Executor for Session {
     fn execute(&mut self, statement: &Statement) -> ControlFlow<Rc, Rc> {
         match builtin::find(statement.name()) {
             Some(builtin) => self.run_builtin(builtin, statement),
-            None => ControlFlow::Continue(self.run_found(statement)),
+            None => ControlFlow::Continue(self.run_found(statement, None)),
         }
+    }
+
+    fn execute_pipeline(&mut self, statements: &[Statement]) -> ControlFlow<Rc, Rc> {
+        let rc = self.run_pipeline(statements).unwrap_or_else(|failure| {
+            let name = statements.last().map_or("Shell", Statement::name);
+            self.fail(name, failure)
+        });
+        ControlFlow::Continue(rc)
     }
 
     fn refuse(&mut self, error: SyntaxError) -> Rc {

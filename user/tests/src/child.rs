@@ -14,12 +14,12 @@ use rt::memory::Mapping;
 use viper::args::{Args, Many, Number, Switch, Template, Text};
 use viper::fs::File;
 use viper::io::{self, Read, Write};
-use viper::process::Command;
-use viper::{Outcome, Program, Rc, env, fs, println, thread};
+use viper::process::{Command, Fork, fork};
+use viper::{Outcome, Program, Rc, descriptor, env, fs, println, thread};
 
 const TEMPLATE: Template = Template::parse(
     "CODE/N,SLEEP/S,WHERE/S,WORDS/K,VARIABLE/K,CREATE/K,HERE/S,RESTRICT/K,SHARE/K,COPY/S,\
-     PIPES/K/N,FULL/S,HAS/K,MORE/M",
+     PIPES/K/N,FULL/S,HAS/K,FROM/K/N,TO/K/N,FORK/S,MORE/M",
 );
 const CODE: Number = TEMPLATE.number("CODE");
 const SLEEP: Switch = TEMPLATE.switch("SLEEP");
@@ -34,6 +34,9 @@ const HAS: Text = TEMPLATE.text("HAS");
 const SHARE: Text = TEMPLATE.text("SHARE");
 const COPY: Switch = TEMPLATE.switch("COPY");
 const PIPES: Number = TEMPLATE.number("PIPES");
+const FROM: Number = TEMPLATE.number("FROM");
+const TO: Number = TEMPLATE.number("TO");
+const FORK: Switch = TEMPLATE.switch("FORK");
 const MORE: Many = TEMPLATE.many("MORE");
 
 /// The program `Child`.
@@ -69,6 +72,12 @@ fn main(args: &Args) -> Outcome {
     if let Some(count) = args.get(PIPES) {
         return Ok(Rc::new(pipes(count)));
     }
+    if let (Some(from), Some(to)) = (args.get(FROM), args.get(TO)) {
+        return copy_descriptors(from, to);
+    }
+    if args.get(FORK) {
+        return fork_and_exec();
+    }
     if args.get(WHERE) {
         println!("{}", parts());
     }
@@ -98,6 +107,36 @@ fn copy() -> Outcome {
             return Ok(Rc::OK);
         }
         io::stdout().write_all(buffer.get(..count).unwrap_or(&[]))?;
+    }
+}
+
+/// Copies from one descriptor to another.
+fn copy_descriptors(from: i64, to: i64) -> Outcome {
+    let number = |value| u32::try_from(value).unwrap_or(u32::MAX);
+    let mut buffer = [0; 64];
+    loop {
+        let count = descriptor::read(number(from), &mut buffer)?;
+        if count == 0 {
+            return Ok(Rc::OK);
+        }
+        descriptor::write(number(to), buffer.get(..count).unwrap_or(&[]))?;
+    }
+}
+
+/// Makes a copy of itself that runs this program with other arguments, and waits for it.
+fn fork_and_exec() -> Outcome {
+    println!("before");
+    match fork()? {
+        Fork::Copy => {
+            let command = Command::new("SYS:Tests/Child")
+                .arg("3")
+                .arg("from the program");
+            Err(command.exec().into())
+        }
+        Fork::Parent(child) => {
+            println!("after {}", child.wait()?.rc());
+            Ok(Rc::new(7))
+        }
     }
 }
 

@@ -5,6 +5,9 @@
 //! be reached. A name may stand for several directories: looking up goes through
 //! them in order, making new things happens in the first.
 //!
+//! An assign need not be bound to directories at once: a *deferred* one is bound when it is
+//! first used, a *path* is looked up anew each time ([`Binding`]).
+//!
 //! The current directory is kept beside the table: its full path as text, and a
 //! handle of its own, so that relative paths work even where its assign was not
 //! given to the process.
@@ -29,9 +32,26 @@ pub struct Assign {
     pub name: String,
     /// What was assigned, as text; empty where that is not known.
     pub target: String,
-    /// The directories, in the order they are searched.
+    /// The directories, in the order they are searched; none while it is not bound.
     pub directories: Vec<Directory>,
+    /// When `target` is looked up.
+    pub binding: Binding,
 }
+
+/// When it is looked up what an assign stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Binding {
+    /// It was when the assign was made: it has its directories.
+    #[default]
+    Bound,
+    /// When it is first used; it is bound from then on.
+    Deferred,
+    /// Each time that it is used.
+    Path,
+}
+
+/// Assigns that lead to each other, at most.
+const DEPTH_MAX: u32 = 16;
 
 /// Where an added directory goes in the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +104,15 @@ impl Namespace {
 
     /// Binds a name to one set of directories; an old binding goes.
     pub fn set(&mut self, name: &str, target: &str, directories: Vec<Directory>) {
+        self.put(name, target, directories, Binding::Bound);
+    }
+
+    /// Lets a name stand for a full path that is looked up later; an old binding goes.
+    pub fn set_later(&mut self, name: &str, target: &str, binding: Binding) {
+        self.put(name, target, Vec::new(), binding);
+    }
+
+    fn put(&mut self, name: &str, target: &str, directories: Vec<Directory>, binding: Binding) {
         self.remove(name);
         let at = self
             .assigns
@@ -92,6 +121,7 @@ impl Namespace {
             name: name.to_string(),
             target: target.to_string(),
             directories,
+            binding,
         };
         self.assigns.insert(at, assign);
     }
@@ -181,13 +211,48 @@ pub fn with<T>(work: impl FnOnce(&mut Namespace) -> T) -> T {
     work(NAMESPACE.lock().get_or_insert_with(from_startup))
 }
 
-/// Finds where a path leads in the namespace of this process.
+/// Finds where a path leads in the namespace of this process; looks up an assign that is
+/// not bound, and binds a deferred one.
 ///
 /// # Errors
 ///
-/// As [`Namespace::locate`].
+/// As [`Namespace::locate`]; `TooManyLinks` where assigns lead to each other for ever.
 pub fn locate(text: &str) -> Result<Place, abi::Error> {
-    with(|namespace| namespace.locate(text))
+    locate_within(text, DEPTH_MAX)
+}
+
+fn locate_within(text: &str, depth: u32) -> Result<Place, abi::Error> {
+    let (mut place, unbound) = with(|namespace| {
+        let place = namespace.locate(text)?;
+        let assign = namespace.find(&place.full.assign);
+        let unbound = assign
+            .filter(|assign| place.directories.is_empty() && assign.binding != Binding::Bound)
+            .map(|assign| (assign.name.clone(), assign.target.clone(), assign.binding));
+        Ok::<_, abi::Error>((place, unbound))
+    })?;
+    let Some((name, target, binding)) = unbound else {
+        return Ok(place);
+    };
+    let depth = depth.checked_sub(1).ok_or(abi::Error::TooManyLinks)?;
+    // Without the lock: the target may lie in another assign of this kind.
+    let directory = Arc::new(open(&locate_within(&target, depth)?)?);
+    if binding == Binding::Deferred {
+        with(|namespace| namespace.set(&name, &target, alloc::vec![Arc::clone(&directory)]));
+    }
+    place.directories = alloc::vec![directory];
+    Ok(place)
+}
+
+/// Opens the directory that a path leads to.
+fn open(place: &Place) -> Result<OwnedHandle, abi::Error> {
+    let mut result = Err(abi::Error::NotFound);
+    for directory in &place.directories {
+        result = crate::fs::open_below(directory.get(), &place.below);
+        if !matches!(result, Err(abi::Error::NotFound)) {
+            break;
+        }
+    }
+    result
 }
 
 /// Reads the namespace the parent handed over.
@@ -198,13 +263,19 @@ fn from_startup() -> Namespace {
     };
     for (index, text) in (0u32..).zip(startup.texts(EntryKind::Assign)) {
         let (name, target) = text.split_once('=').unwrap_or((text, ""));
-        let directories = startup
+        let directories: Vec<_> = startup
             .handles()
             .iter()
             .filter(|row| row.tag == Tag::Assign as u32 && row.index == index)
             .map(|row| Arc::new(OwnedHandle::new(row.handle)))
             .collect();
-        namespace.set(name, target, directories);
+        match name.strip_suffix(':') {
+            Some(name) => namespace.set_later(name, target, Binding::Path),
+            None if directories.is_empty() && !target.is_empty() => {
+                namespace.set_later(name, target, Binding::Deferred);
+            }
+            None => namespace.set(name, target, directories),
+        }
     }
     if let Some(text) = startup.texts(EntryKind::CurrentDirectory).next()
         && let Ok(path) = FullPath::resolve(text, &FullPath::root("SYS"))
@@ -265,6 +336,21 @@ mod tests {
         );
         assert!(namespace.remove("c"));
         assert!(!namespace.remove("c"));
+    }
+
+    #[test]
+    fn what_is_not_bound_has_no_directories_until_it_is_used() {
+        let mut namespace = sample();
+        namespace.set_later("L", "SYS:L", Binding::Deferred);
+        let place = namespace.locate("l:a").unwrap();
+        assert!(place.directories.is_empty());
+        assert_eq!(
+            (place.below.as_str(), place.full.assign.as_str()),
+            ("a", "L")
+        );
+        namespace.set("L", "SYS:L", alloc::vec![directory(8)]);
+        assert_eq!(namespace.find("L").unwrap().binding, Binding::Bound);
+        assert_eq!(numbers(&namespace.locate("L:a").unwrap()), [8]);
     }
 
     #[test]

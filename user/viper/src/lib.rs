@@ -15,6 +15,7 @@ extern crate alloc;
 
 pub mod args;
 pub mod assign;
+pub mod descriptor;
 pub mod env;
 pub mod fs;
 pub mod io;

@@ -211,7 +211,11 @@ pub fn run(program: &Program) -> i32 {
     });
     match outcome {
         Ok(rc) => encode_exit(rc, None),
-        Err(failure) => {
+        Err(mut failure) => {
+            if io::output_is_unread() {
+                // Who read it has seen enough: nothing to complain about.
+                (failure.rc, failure.text) = (Rc::WARN, String::new());
+            }
             report(program.name, &failure);
             encode_exit(failure.rc, failure.reason)
         }

@@ -5,6 +5,11 @@ use core::sync::atomic::{AtomicU32, Ordering};
 pub use rt::lock::{Mutex, MutexGuard};
 
 /// A place where threads wait until another one says that something has changed.
+///
+/// A waiter looks at the count of notifications while it holds the lock, and sleeps only as
+/// long as that has not changed. Who changes what is waited for does so under the lock and
+/// counts after that: either the waiter sees the change, or the count is another one by the
+/// time it would sleep. So no notification is lost between unlocking and sleeping.
 #[derive(Debug, Default)]
 pub struct Condvar {
     /// Counts notifications; a waiter sleeps while it stays the same.
@@ -28,6 +33,15 @@ impl Condvar {
             // Woken, changed meanwhile, or cancelled: the caller looks for itself.
             let _ = rt::futex::wait(&self.sequence, seen, abi::NEVER);
         });
+    }
+
+    /// As [`Condvar::wait`], until `deadline` (ns since boot) at the latest; false where that
+    /// has passed.
+    pub fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, deadline: u64) -> bool {
+        let seen = self.sequence.load(Ordering::Relaxed);
+        MutexGuard::unlocked(guard, || {
+            rt::futex::wait(&self.sequence, seen, deadline) != Err(abi::Error::TimedOut)
+        })
     }
 
     /// Wakes one thread that waits.

@@ -8,6 +8,11 @@ use crate::arguments::Net;
 /// The wall clock at reset where it must not depend on the host.
 const FIXED_CLOCK: &str = "2026-01-01T00:00:00";
 
+/// Most translated code that QEMU keeps, in MiB. With its default of up to 1 GiB a machine
+/// that starts many programs comes to a standstill: QEMU 7.2 walks lists of all blocks that
+/// were ever chained to one, each time a page with code is written.
+const TRANSLATED_MIB: u32 = 64;
+
 /// The arguments after the program's name.
 pub fn arguments(machine: &Machine) -> Vec<String> {
     let mut line = Line(Vec::new());
@@ -15,6 +20,7 @@ pub fn arguments(machine: &Machine) -> Vec<String> {
     line.option("-cpu", machine.cpu.clone());
     line.option("-smp", machine.cpus.to_string());
     line.option("-m", machine.memory_mib.to_string());
+    line.accelerator(machine.takes_turns);
     line.word("-nodefaults");
     line.option("-display", "none".to_owned());
     line.option("-kernel", machine.kernel.display().to_string());
@@ -75,6 +81,11 @@ impl Line {
     fn option(&mut self, name: &str, value: String) {
         self.0.push(name.to_owned());
         self.0.push(value);
+    }
+
+    fn accelerator(&mut self, takes_turns: bool) {
+        let turns = if takes_turns { ",thread=single" } else { "" };
+        self.option("-accel", format!("tcg,tb-size={TRANSLATED_MIB}{turns}"));
     }
 
     fn time(&mut self, time: Time) {
@@ -183,6 +194,14 @@ mod tests {
         assert!(line.contains("-device virtio-rng-device"));
         assert!(!line.contains("semihosting"), "only with --exec");
         assert!(!line.contains("-icount"));
+        assert!(line.contains("-accel tcg,tb-size=64 "));
+    }
+
+    #[test]
+    fn cpus_that_take_turns_are_one_thread() {
+        let mut machine = machine("");
+        machine.takes_turns = true;
+        assert!(line(&machine).contains("-accel tcg,tb-size=64,thread=single "));
     }
 
     #[test]

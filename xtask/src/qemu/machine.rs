@@ -35,6 +35,9 @@ pub struct Machine {
     pub qmp: Option<PathBuf>,
     /// Where the GDB stub listens, with the machine stopped at reset.
     pub gdb: Option<String>,
+    /// Whether the CPUs run one after the other: a CPU gives way at a `YIELD`, and nothing
+    /// else but the end of its turn makes it.
+    pub takes_turns: bool,
     /// Whether the virtualization extensions are there, so that the kernel is
     /// entered at EL2.
     pub el2: bool,
@@ -120,6 +123,7 @@ impl Machine {
             boot_arguments: Vec::new(),
             qmp: None,
             gdb: None,
+            takes_turns: false,
             el2: false,
             extra: Vec::new(),
         }

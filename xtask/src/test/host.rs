@@ -1,7 +1,7 @@
-//! The rung on the host: `cargo test` of every crate that runs here.
+//! The rung on the host: `cargo test` of what runs here, and the models.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::Context;
 
@@ -13,15 +13,34 @@ use crate::command;
 pub fn run(selection: &Selection, report: &mut Report) -> anyhow::Result<()> {
     let mut cargo = command::host_cargo();
     cargo.args(["test", "--workspace", "--no-fail-fast"]);
+    if let Some(filter) = &selection.filter {
+        cargo.arg(filter);
+    }
+    run_cargo(cargo, "host", selection, report)?;
+    // Models have a build of their own, in which nothing else is meant to run.
+    let models = match selection.filter.as_deref() {
+        None => "models::",
+        Some(filter) if filter.contains("models") => filter,
+        Some(_) => return Ok(()),
+    };
+    let mut cargo = command::host_cargo();
+    cargo.args(["test", "--package", "kernel", "--lib", "--no-fail-fast"]);
+    cargo.args(["--features", "model", "--profile", "model", "--", models]);
+    run_cargo(cargo, "models", selection, report)
+}
+
+fn run_cargo(
+    mut cargo: Command,
+    name: &str,
+    selection: &Selection,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     // Backtraces of expected panics would bury the failures.
     cargo
         .env("RUST_BACKTRACE", "0")
         .env("VIPEROS_TEST_SEED", selection.seed.to_string());
     if selection.is_full {
         cargo.env("VIPEROS_TEST_FULL", "1");
-    }
-    if let Some(filter) = &selection.filter {
-        cargo.arg(filter);
     }
     let mut child = cargo
         .stdout(Stdio::piped())
@@ -50,7 +69,7 @@ pub fn run(selection: &Selection, report: &mut Report) -> anyhow::Result<()> {
         report.fail("cargo test", &format!("{status}, see above"));
     }
     println!(
-        "host: {} passed, {} failed",
+        "{name}: {} passed, {} failed",
         results.passed,
         results.failed.len()
     );

@@ -3,6 +3,7 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
+use aarch64_cpu::asm::barrier::{ISHST, dsb};
 use aarch64_cpu::registers::{MPIDR_EL1, Readable};
 use arm_gic::gicv2::GicV2;
 use arm_gic::gicv3::{self, GicCpuInterface, GicV3};
@@ -176,8 +177,11 @@ pub fn enable_line(number: u32, edge: bool) {
     });
 }
 
-/// Makes another CPU look at its pending bits.
+/// Makes another CPU look at its pending bits; it sees what was written before.
 pub fn send_ipi(cpu: usize) {
+    // A write to the controller is not ordered after stores to plain memory by itself, be
+    // it a system register or device memory.
+    dsb(ISHST);
     let affinity = AFFINITIES[cpu].load(Ordering::Relaxed);
     let byte = |shift: u32| ((affinity >> shift) & 0xff) as u8;
     match gic_version() {

@@ -11,3 +11,5 @@ pub(super) mod power;
 pub(super) mod stack;
 pub(super) mod switch;
 pub(super) mod timer;
+
+pub use core::sync::atomic;

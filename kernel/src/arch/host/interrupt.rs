@@ -39,4 +39,8 @@ pub fn init_gic_cpu() {}
 pub fn enable_line(_number: u32, _edge: bool) {}
 
 /// Nobody to interrupt.
+#[cfg(not(feature = "model"))]
 pub fn send_ipi(_cpu: usize) {}
+
+#[cfg(feature = "model")]
+pub use super::model::cpu::send_ipi;

@@ -2,19 +2,36 @@
 
 use crate::arch::{Context, UserFrame, VectorState};
 
-/// Not on the host.
-pub fn switch(_previous: &Context, _next: &Context) {
-    unreachable!("no thread switch on the host")
-}
+#[cfg(feature = "model")]
+pub use super::model::baton::{leave, switch};
 
-/// Not on the host.
-pub fn leave(_previous: &Context, _next: &Context) -> ! {
-    unreachable!("no thread switch on the host")
-}
-
-/// Not on the host.
+/// Goes back to the program.
+#[cfg(feature = "model")]
 pub fn resume(_current: &Context) -> ! {
-    unreachable!("no program on the host")
+    super::model::baton::resume()
+}
+
+#[cfg(not(feature = "model"))]
+pub use nothing::{leave, resume, switch};
+
+#[cfg(not(feature = "model"))]
+mod nothing {
+    use crate::arch::Context;
+
+    /// Not on the host.
+    pub fn switch(_previous: &Context, _next: &Context) {
+        unreachable!("no thread switch on the host")
+    }
+
+    /// Not on the host.
+    pub fn leave(_previous: &Context, _next: &Context) -> ! {
+        unreachable!("no thread switch on the host")
+    }
+
+    /// Not on the host.
+    pub fn resume(_current: &Context) -> ! {
+        unreachable!("no program on the host")
+    }
 }
 
 /// Nothing to prepare.

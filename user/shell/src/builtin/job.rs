@@ -3,22 +3,25 @@
 use core::ops::ControlFlow;
 
 use viper::args::{Args, Number, Required, Switch, Template};
+use viper::words::Word;
 use viper::{Failure, println};
 
 use super::{Builtin, Ending, done};
-use crate::language;
+use crate::confinement::Confinement;
+use crate::language::{self, Statement};
 use crate::script::Executor;
 use crate::session::Session;
 
-const RUN_TEMPLATE: Template = Template::parse("QUIET/S,COMMAND/A/F");
+const RUN_TEMPLATE: Template = Template::parse("QUIET/S,WAIT/S,COMMAND/A/F");
 const QUIET: Switch = RUN_TEMPLATE.switch("QUIET");
+const WAIT: Switch = RUN_TEMPLATE.switch("WAIT");
 const COMMAND: Required = RUN_TEMPLATE.required("COMMAND");
 
 /// The command `Run`.
 pub const RUN: Builtin = Builtin {
     name: "Run",
     template: RUN_TEMPLATE,
-    summary: "Starts a program in the background.",
+    summary: "Starts a program in the background; WITH chosen directories and limits, and no others.",
     keeps_last: true,
     main: run,
 };
@@ -27,20 +30,45 @@ fn run(session: &mut Session, args: &Args) -> Ending {
     let text = args.get(COMMAND);
     // Variables were replaced when the line of `Run` itself was read.
     let mut statement = language::parse(text, &|_| None).map_err(Failure::new)?;
+    let confinement = take_confinement(&mut statement)?;
     if super::find(statement.name()).is_some() {
         let name = statement.name();
         return Err(Failure::new(alloc::format!(
             "{name} is built in and cannot run by itself"
         )));
     }
-    statement.is_background = true;
+    statement.is_background = !args.get(WAIT);
     if args.get(QUIET) {
         let nowhere = || Some((viper::fs::NIL.into(), language::Placement::Replace));
         statement.output = statement.output.or_else(nowhere);
     }
+    if let Some(confinement) = confinement {
+        let rc = session.run_confined(&statement, &confinement);
+        return Ok(ControlFlow::Continue(rc));
+    }
     match session.execute(&statement) {
         ControlFlow::Continue(rc) | ControlFlow::Break(rc) => Ok(ControlFlow::Continue(rc)),
     }
+}
+
+/// Takes `WITH` and what stands behind it out of a statement, and leaves the command.
+fn take_confinement(statement: &mut Statement) -> Result<Option<Confinement>, Failure> {
+    let is_with = |word: &Word| !word.quoted && word.text.eq_ignore_ascii_case("WITH");
+    let Some((_, behind)) = statement
+        .words
+        .split_first()
+        .filter(|(first, _)| is_with(first))
+    else {
+        return Ok(None);
+    };
+    let (confinement, count) = Confinement::read(behind)?;
+    statement.words.drain(..=count.min(behind.len()));
+    if statement.words.is_empty() {
+        return Err(Failure::new(
+            "WITH is followed by what a program gets, and the program",
+        ));
+    }
+    Ok(Some(confinement))
 }
 
 /// The command `Jobs`.

@@ -7,6 +7,7 @@ pub mod bugs;
 pub mod calls;
 pub mod channels;
 pub mod clones;
+pub mod descriptors;
 pub mod directories;
 pub mod events;
 pub mod faults;
@@ -26,6 +27,7 @@ pub mod revocation;
 pub mod rights;
 pub mod scaling;
 pub mod scheduling;
+pub mod shell;
 pub mod system;
 pub mod threads;
 pub mod timers;
@@ -61,6 +63,8 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         timers::CASES,
         pipes::CASES,
         ports::CASES,
+        descriptors::CASES,
+        shell::CASES,
         waits::CASES,
         calls::CASES,
         channels::CASES,

@@ -119,7 +119,7 @@ pub fn read_dir(path: &str) -> Result<ReadDir> {
 }
 
 /// Opens a directory below another one with as many rights as that one gives.
-fn open_below(directory: abi::Handle, below: &str) -> rt::Result<OwnedHandle> {
+pub(crate) fn open_below(directory: abi::Handle, below: &str) -> rt::Result<OwnedHandle> {
     if below.is_empty() {
         let rights = rt::handle::info(directory)?.rights();
         return rt::handle::duplicate(directory, rights);

@@ -16,6 +16,7 @@ use crate::assign::{self, Place};
 use crate::path::FullPath;
 use crate::time::SystemTime;
 
+pub(crate) use directory::open_below;
 pub use directory::{DirEntry, ReadDir, create_dir, create_dir_all, open_directory, read_dir};
 pub use file::{File, OpenOptions};
 

@@ -12,7 +12,7 @@ pub use buffered::{BufReader, BufWriter};
 pub use stdio::{
     Replacement, Stderr, Stdin, Stdout, eprint, flush_all, print, set_output, stderr, stdin, stdout,
 };
-pub(crate) use stdio::{read_stream, take_lost, write_stream};
+pub(crate) use stdio::{output_is_unread, read_stream, take_lost, write_stream};
 
 /// What reading and writing gives back.
 pub type Result<T> = core::result::Result<T, Error>;

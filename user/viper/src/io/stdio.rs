@@ -7,6 +7,7 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use abi::startup::Tag;
 use abi::{Handle, ObjectKind};
@@ -25,6 +26,14 @@ static OUTPUT: Mutex<Output> = Mutex::new(Output {
     held: Vec::new(),
     target: Target::Unknown,
 });
+/// Set once nobody reads standard output any more.
+static UNREAD: AtomicBool = AtomicBool::new(false);
+
+/// Whether writing failed because nobody reads standard output any more.
+pub(crate) fn output_is_unread() -> bool {
+    UNREAD.load(Ordering::Relaxed)
+}
+
 /// Standard input of the process.
 static INPUT: Mutex<Input> = Mutex::new(Input {
     held: Vec::new(),
@@ -108,11 +117,15 @@ impl Output {
     }
 
     fn send(&mut self, bytes: &[u8]) -> Result<()> {
-        match &self.target {
+        let result = match &self.target {
             Target::Unknown | Target::Nil => Ok(()),
             Target::Inherited { handle, .. } => write_stream(*handle, bytes),
             Target::Replaced(handle) => write_stream(handle.get(), bytes),
+        };
+        if result == Err(Error::PeerClosed) {
+            UNREAD.store(true, Ordering::Relaxed);
         }
+        result
     }
 }
 

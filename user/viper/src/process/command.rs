@@ -15,7 +15,7 @@ use rt::OwnedHandle;
 
 use super::startup_blob::StartupBlob;
 use super::{Child, Job};
-use crate::assign::{self, Namespace};
+use crate::assign::{self, Binding, Namespace};
 use crate::words::{self, Word};
 use crate::{env, fs};
 
@@ -51,6 +51,7 @@ pub struct Command {
     variables: Option<Vec<(String, String)>>,
     namespace: Option<Namespace>,
     streams: [Stdio; 3],
+    descriptors: Vec<(u32, OwnedHandle)>,
     grants: Vec<Grant>,
     is_confined: bool,
     job: Handle,
@@ -89,6 +90,7 @@ impl Command {
             variables: None,
             namespace: None,
             streams: [Stdio::Inherit, Stdio::Inherit, Stdio::Inherit],
+            descriptors: Vec::new(),
             grants: Vec::new(),
             is_confined: false,
             job: Handle::NONE,
@@ -154,6 +156,18 @@ impl Command {
         self
     }
 
+    /// Gives it a stream under a descriptor's number: 0 to 2 are its input, its output and
+    /// its complaints; see [`crate::descriptor::Table::stream`].
+    #[must_use]
+    pub fn descriptor(mut self, number: u32, stream: OwnedHandle) -> Command {
+        let place = usize::try_from(number).ok();
+        match place.and_then(|place| self.streams.get_mut(place)) {
+            Some(place) => *place = Stdio::Stream(stream),
+            None => self.descriptors.push((number, stream)),
+        }
+        self
+    }
+
     /// Gives it one more handle; one with the same tag as a usual one replaces that.
     #[must_use]
     pub fn grant(mut self, grant: Grant) -> Command {
@@ -192,17 +206,44 @@ impl Command {
     ///
     /// `NotExecutable`, `LimitReached`, … with the path of the program.
     pub fn spawn_file(mut self, file: &OwnedHandle) -> fs::Result<Child> {
+        self.pack()
+            .and_then(|package| package.spawn(file, &self.name, self.job))
+            .map_err(|cause| fs::Error::new(&self.program, cause))
+    }
+
+    /// Runs the program in this process, in place of the one that runs now, which keeps
+    /// nothing; the name and the job stay.
+    ///
+    /// # Errors
+    ///
+    /// Always one, for it returns only then: `NotFound`, `NotExecutable`, `BadState` where
+    /// this process has other threads, … with the path of the program.
+    pub fn exec(mut self) -> fs::Error {
+        let _ = crate::io::flush_all();
+        let file = match fs::open_program(&self.program) {
+            Ok(file) => file,
+            Err(error) => return error,
+        };
+        let cause = match self.pack() {
+            Ok(package) => package.exec(&file),
+            Err(error) => error,
+        };
+        fs::Error::new(&self.program, cause)
+    }
+
+    /// All that the program is given.
+    fn pack(&mut self) -> Result<Package, abi::Error> {
         let namespace = match self.namespace.take() {
             Some(namespace) => namespace,
             None => assign::with(|namespace| namespace.clone()),
         };
         let mut package = Package::default();
-        self.put_words(&mut package)
-            .and_then(|()| put_namespace(&mut package, &namespace))
-            .and_then(|()| self.put_streams(&mut package))
-            .and_then(|()| self.put_grants(&mut package))
-            .and_then(|()| package.spawn(file, &self.name, self.job))
-            .map_err(|cause| fs::Error::new(&self.program, cause))
+        self.put_words(&mut package)?;
+        put_namespace(&mut package, &namespace)?;
+        package.namespace = namespace;
+        self.put_streams(&mut package)?;
+        self.put_grants(&mut package)?;
+        Ok(package)
     }
 
     /// Arguments and variables.
@@ -235,6 +276,9 @@ impl Command {
                 }
             }
         }
+        for (number, stream) in core::mem::take(&mut self.descriptors) {
+            package.give(Tag::Descriptor, number, stream)?;
+        }
         Ok(())
     }
 
@@ -262,9 +306,14 @@ impl Command {
 /// Assigns and current directory.
 fn put_namespace(package: &mut Package, namespace: &Namespace) -> Result<(), abi::Error> {
     for (index, assign) in (0u32..).zip(namespace.assigns()) {
+        // The colon says that it is looked up each time; without handles it is deferred.
+        let colon = match assign.binding {
+            Binding::Path => ":",
+            Binding::Bound | Binding::Deferred => "",
+        };
         let entry = match assign.target.is_empty() {
             true => assign.name.clone(),
-            false => alloc::format!("{}={}", assign.name, assign.target),
+            false => alloc::format!("{}{colon}={}", assign.name, assign.target),
         };
         package.blob.push(EntryKind::Assign, &entry)?;
         for directory in &assign.directories {
@@ -289,6 +338,8 @@ struct Package {
     /// Handles that leave this process when the new one starts, and are closed if it
     /// does not.
     moved: Vec<OwnedHandle>,
+    /// Keeps the directories open until then.
+    namespace: Namespace,
 }
 
 impl Package {
@@ -334,6 +385,31 @@ impl Package {
         self.rows.push(row);
         self.moved.push(handle);
         Ok(())
+    }
+
+    /// Goes on as another program.
+    fn exec(mut self, file: &OwnedHandle) -> abi::Error {
+        let own = [
+            (Tag::OwnProcess, super::own_process()),
+            (Tag::OwnThread, super::own_thread()),
+        ];
+        for (tag, handle) in own {
+            if let Err(error) = self.copy(tag, 0, handle, Rights::all()) {
+                return error;
+            }
+        }
+        // What is given as a copy of fewer rights becomes one: the program keeps handles as
+        // they are.
+        for row in self.rows.iter_mut().filter(|row| row.moved == 0) {
+            match rt::handle::duplicate(row.handle, Rights::from_bits_retain(row.rights)) {
+                Ok(copy) => {
+                    (row.handle, row.moved) = (copy.get(), 1);
+                    self.moved.push(copy);
+                }
+                Err(error) => return error,
+            };
+        }
+        rt::process::exec(file.get(), self.blob.bytes(), &self.rows)
     }
 
     /// Starts the process.

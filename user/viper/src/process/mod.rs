@@ -1,6 +1,7 @@
 //! Processes: starting programs with exactly what they need, and their end.
 
 mod command;
+mod fork;
 mod job;
 mod startup_blob;
 mod status;
@@ -11,6 +12,7 @@ use abi::startup::Tag;
 use rt::OwnedHandle;
 
 pub use command::{Command, Grant, Stdio};
+pub use fork::{Fork, fork, own_process, own_thread};
 pub use job::Job;
 pub use status::{ExitStatus, Fault, encode_exit};
 

@@ -1,4 +1,4 @@
-//! Models of run queues, waits and switches: CPUs that idle, threads that come and go.
+//! Models of run queues, waits and switches on a small machine.
 
 mod machine;
 mod parking;

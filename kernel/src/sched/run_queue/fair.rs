@@ -10,7 +10,7 @@ use crate::limits::{CPUS_MAX, STEAL_LOOKS_MAX};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Heap, Ref};
 
-use super::super::entity::{Schedulable, virtual_time};
+use crate::sched::entity::{Schedulable, virtual_time};
 
 /// The virtual clocks of all CPUs, as others may read them: a thread that comes from
 /// another CPU brings along how far it was ahead there.

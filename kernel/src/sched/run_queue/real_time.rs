@@ -2,7 +2,7 @@
 
 use crate::sync::{Linked, Queue, Ref};
 
-use super::super::urgency::{REAL_TIME_LEVELS, Urgency};
+use crate::sched::urgency::{REAL_TIME_LEVELS, Urgency};
 
 /// Threads by priority. Every operation is a few steps, however many there are; but for
 /// [`RealTimeQueue::pop_if`], which looks at each.

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::super::entity::Entity;
+use crate::sched::entity::Entity;
 use super::*;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{HeapLink, HeapLinked, Link, Linked};

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::sched::entity::Entity;
 use super::*;
+use crate::sched::entity::Entity;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{HeapLink, HeapLinked, Link, Linked};
 

@@ -1,4 +1,4 @@
-//! Communication between processes: channels, pipes, events, ports, timers, futexes.
+//! Communication: channels, pipes, events, ports, timers, futexes.
 //!
 //! Every wait here is frameless: the waker writes the results into the waiting thread's
 //! frame. What a call cannot finish at once it either refuses with `WouldBlock`, so that

@@ -158,11 +158,6 @@ impl Entity {
         get(&self.left)
     }
 
-    #[cfg(test)]
-    pub(super) fn vruntime(&self) -> u64 {
-        get(&self.vruntime)
-    }
-
     /// CPU on whose clock its times are.
     pub(super) fn clock(&self) -> usize {
         self.clock.load(Ordering::Relaxed) as usize

@@ -1,4 +1,4 @@
-//! The short way from one thread to another: the CPU, and nothing else, changes hands.
+//! The short way from one thread to another: only the CPU changes hands.
 //!
 //! Both threads hold no kernel frames. The one that leaves waits in a slot, from which
 //! somebody else may take it at any time after it was put there: so it stands as waiting

@@ -143,7 +143,7 @@ mod tests {
             Ok(Answer::Refusal(Error::Fault))
         );
         assert!(judge(write, &failed(Error::BadHandle)).is_ok());
-        assert!(judge(write, &failed(Error::TimedOut)).is_err());
+        assert!(judge(write, &failed(Error::NotFound)).is_err());
         assert!(judge(write, &failed(Error::BadSyscall)).is_err());
         let null = call(Syscall::Null);
         assert!(judge(null, &failed(Error::BadHandle)).is_err());

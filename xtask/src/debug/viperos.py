@@ -37,12 +37,7 @@ def number(value):
 
 def inside(lock):
     """What a lock guards."""
-    value = lock["inner"] if "inner" in names(lock) else lock
-    return value["data"]["value"]
-
-
-def names(value):
-    return [field.name for field in value.type.strip_typedefs().fields()]
+    return lock["value"]["value"]
 
 
 def behind(reference):

@@ -95,6 +95,9 @@ impl Line {
             Time::Instructions(WhileIdle::Jumps) => "off",
         };
         self.option("-icount", format!("shift=0,sleep={sleep}"));
+        // A request is begun by the instruction that asks for it, not by another thread of
+        // QEMU some time later.
+        self.option("-global", "virtio-mmio.ioeventfd=off".to_owned());
         self.option("-rtc", format!("clock=vm,base={FIXED_CLOCK}"));
     }
 
@@ -212,6 +215,7 @@ mod tests {
         machine.count_instructions(WhileIdle::Host);
         let line = line(&machine);
         assert!(line.contains("-icount shift=0,sleep=on"));
+        assert!(line.contains("-global virtio-mmio.ioeventfd=off"));
         assert!(line.contains("-M virt,gic-version=3,dtb-randomness=off"));
         assert!(line.contains("-rtc clock=vm,base="));
         assert!(line.contains("-append noaslr"));

@@ -361,16 +361,8 @@ impl HandleTable {
         handle: Handle,
         rights: Rights,
     ) -> Result<Borrowed<'a, T>, LookupError> {
-        let value = handle.0 ^ self.salt;
-        let rights = u64::from(rights.bits());
-        let (wanted, mask) = ((value & GENERATION) | rights, GENERATION | KIND | rights);
-        match self
-            .index
-            .borrow(masked, word::low_half(value), wanted, mask)
-        {
-            Some(object) => Ok(object),
-            None => Err(self.why_not(value, T::KIND)),
-        }
+        self.peek(masked, handle, rights)
+            .ok_or_else(|| self.why_not(handle.0 ^ self.salt, T::KIND))
     }
 
     /// As [`HandleTable::borrow`], without a reason.

@@ -65,7 +65,9 @@ fn pass(from: &Thread, to: &Thread) {
     let frame = to.frame();
     frame.set_register(0, 0);
     frame.set_register(HANDLE, 0);
-    let (Some(capability), Ok(table)) = (from.take_parcel(), to.handles()) else {
+    // The table first: what was taken out is never dropped here.
+    let Ok(table) = to.handles() else { return };
+    let Some(capability) = from.take_parcel() else {
         return;
     };
     match table.add(capability) {

@@ -144,12 +144,6 @@ fn settle_elsewhere(me: usize, previous: &Thread, how: Departure) {
 /// What has to be right before a thread goes on.
 pub(super) fn prepare(next: &Thread) {
     next.apply_restart();
-    prepare_seized(next);
-}
-
-/// As [`prepare`], for a thread whose call is not made again.
-#[inline(always)]
-fn prepare_seized(next: &Thread) {
     if next.needs_attention() {
         arch::raise_pending(PENDING_ATTENTION);
     }

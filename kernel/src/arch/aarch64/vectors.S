@@ -235,10 +235,8 @@ vectors_overflow:
     mov     x18, xzr
 .endm
 
-// Stores the vector registers of the context in a register, and makes their next use
-// trap. Loses x2-x4.
-.macro FP_PUT_AWAY context
-    str     wzr, [\context, #CTX_FP_LIVE]
+// Stores the vector registers of the context in a register. Loses x2-x4.
+.macro FP_STORE context
     add     x2, \context, #CTX_FP
     stp     q0, q1, [x2], #32
     stp     q2, q3, [x2], #32
@@ -259,6 +257,13 @@ vectors_overflow:
     mrs     x3, fpsr
     mrs     x4, fpcr
     stp     x3, x4, [x2]
+.endm
+
+// Stores the vector registers of the context in a register, and makes their next use
+// trap. Loses x2-x4.
+.macro FP_PUT_AWAY context
+    str     wzr, [\context, #CTX_FP_LIVE]
+    FP_STORE \context
     mov     x2, #(1 << 20)                 // CPACR_EL1.FPEN = 01: EL0 traps
     msr     cpacr_el1, x2
 .endm
@@ -657,26 +662,7 @@ context_kernel_start:
 // fp_save(context: x0): copies the registers, which stay the thread's.
 .global fp_save
 fp_save:
-    add     x2, x0, #CTX_FP
-    stp     q0, q1, [x2], #32
-    stp     q2, q3, [x2], #32
-    stp     q4, q5, [x2], #32
-    stp     q6, q7, [x2], #32
-    stp     q8, q9, [x2], #32
-    stp     q10, q11, [x2], #32
-    stp     q12, q13, [x2], #32
-    stp     q14, q15, [x2], #32
-    stp     q16, q17, [x2], #32
-    stp     q18, q19, [x2], #32
-    stp     q20, q21, [x2], #32
-    stp     q22, q23, [x2], #32
-    stp     q24, q25, [x2], #32
-    stp     q26, q27, [x2], #32
-    stp     q28, q29, [x2], #32
-    stp     q30, q31, [x2], #32
-    mrs     x3, fpsr
-    mrs     x4, fpcr
-    stp     x3, x4, [x2]
+    FP_STORE x0
     ret
 
 // fp_load(context: x0): puts the thread's vector state into the registers.

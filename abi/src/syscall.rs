@@ -317,6 +317,13 @@ macro_rules! for_each_syscall {
             #[doc = "Writes one Scheduling about a thread."]
             77 ThreadScheduling thread_scheduling (thread: Handle, scheduling: Out) -> ()
                 rights "thread: INSPECT" errors [Fault];
+
+            #[doc = "Chooses which TraceEvents are recorded, a bit for each; 0: none. Records from before the first choice after none are no longer read. Returns the events chosen before."]
+            78 TraceControl trace_control (system: Handle, events: Flags) -> (previous)
+                rights "system: MANAGE" errors [InvalidArgument, NoMemory];
+            #[doc = "Writes TraceRecords of a CPU, from a position on (0: the oldest), as many as fit, or one of zeros where there is none; returns the bytes of records written, the position to go on from, and how many records from the given position on were overwritten before they could be read."]
+            79 TraceRead trace_read (system: Handle, cpu: Value, position: Value, buffer: Out, length: Length) -> (length, position, lost)
+                rights "system: READ" errors [Fault, InvalidArgument, BufferTooSmall];
         }
     };
 }

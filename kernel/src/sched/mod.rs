@@ -51,4 +51,4 @@ pub use timer::handle_timer;
 pub use trace::{trace_idle_threads, trace_thread};
 pub use upcall::Upcall;
 pub use urgency::Urgency;
-pub use wait::{WaitError, WaitTarget, Waiter, park, sleep_until};
+pub use wait::{Ending, WaitError, WaitTarget, Waiter, park, sleep_until};

@@ -61,7 +61,9 @@ impl CpuCounters {
     #[inline]
     fn count_latency(&mut self, ticks: u64, bucket: usize) {
         self.latency = self.latency.wrapping_add(ticks);
-        self.latency_max = self.latency_max.max(ticks);
+        if ticks > self.latency_max {
+            self.latency_max = ticks;
+        }
         if let Some(count) = self.latencies.get_mut(bucket) {
             *count = count.wrapping_add(1);
         }
@@ -138,8 +140,9 @@ impl Statistics {
     pub(super) fn wakes(&self, now: u64, on: &mut CpuCounters) {
         add(&self.wakeups, 1);
         on.wakeups = on.wakeups.wrapping_add(1);
-        let since = self.slept_at.swap(0, Ordering::Relaxed);
+        let since = self.slept_at.load(Ordering::Relaxed);
         if since != 0 {
+            self.slept_at.store(0, Ordering::Relaxed);
             add(&self.slept, now.saturating_sub(since));
         }
         self.ready_at.store(now, Ordering::Relaxed);
@@ -153,9 +156,10 @@ impl Statistics {
         let before = self.cpu.load(Ordering::Relaxed);
         if before != number {
             self.cpu.store(number, Ordering::Relaxed);
-            let moved = u64::from(before != 0);
-            add(&self.migrations, moved);
-            on.migrations = on.migrations.wrapping_add(moved);
+            if before != 0 {
+                add(&self.migrations, 1);
+                on.migrations = on.migrations.wrapping_add(1);
+            }
         }
         let ready_at = self.ready_at.load(Ordering::Relaxed);
         if ready_at == 0 {

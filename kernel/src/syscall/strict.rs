@@ -1,7 +1,6 @@
-//! Calls of processes that have given calls up, or that a bad handle ends, and of all while
-//! a trace is on.
+//! Calls of processes that have given some up, and all calls while a trace is on.
 //!
-//! Their threads run with a table of their own, all of whose rows lead here; others pay
+//! So are those of processes that a bad handle ends. Their threads run with a table of their own, all of whose rows lead here; others pay
 //! nothing.
 
 use abi::process::{FaultKind, RestrictFlags};

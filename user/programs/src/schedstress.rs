@@ -1,4 +1,4 @@
-//! `SchedStress`: a mixture of threads that want different things from the scheduler.
+//! `SchedStress`: threads that want different things from the scheduler.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -175,7 +175,7 @@ struct Pace {
 impl Pace {
     /// Finds out, before anybody else computes.
     fn find() -> Pace {
-        const ROUNDS: u64 = 2_000;
+        const ROUNDS: u64 = 200_000;
         let pace = Pace { rounds: ROUNDS };
         // The quickest of several: a host that does something else makes it slower.
         let quickest = (0..5)

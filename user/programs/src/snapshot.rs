@@ -1,4 +1,4 @@
-//! The scheduler's counters as comma-separated values, one snapshot after the other.
+//! The scheduler's counters as comma-separated values, in snapshots.
 //!
 //! A snapshot is the line `SNAPSHOT,tick=N`, then between `CSV` and `CSV_END` a line of
 //! names and one line for each thread, then between `CPU_CSV` and `CPU_CSV_END` the same

@@ -46,10 +46,10 @@ impl AddressSpace {
         else {
             return None;
         };
-        let offset = address.saturating_sub(vma.start);
+        let offset = address.wrapping_sub(vma.start);
         Some(WordKey {
             of: core::ptr::from_ref(&**pages).addr() as u64,
-            at: first.saturating_mul(PAGE).saturating_add(offset),
+            at: first.wrapping_mul(PAGE).wrapping_add(offset),
         })
     }
 }

@@ -5,7 +5,6 @@ use abi::{Error, NEVER, NOW};
 use crate::arch;
 use crate::ipc::{self, FutexOutcome};
 use crate::mm::{load_present_u32, load_user_u32};
-use crate::process::process_of;
 use crate::time::now_ns;
 
 use super::Args;
@@ -36,7 +35,7 @@ pub(super) fn futex_wait_at_once(
         return None;
     }
     let thread = short.thread();
-    let key = process_of(&thread).space().word_key(word);
+    let key = thread.owner()?.word_key(word);
     match ipc::futex_wait(&thread, key, word, expected, NEVER) {
         FutexOutcome::Waits => Some(short.blocked()),
         FutexOutcome::Changed => Some(Err(Error::WouldBlock)),
@@ -56,7 +55,7 @@ pub(super) fn futex_wake_at_once(
     if limit > AT_ONCE_MAX {
         return None;
     }
-    let key = process_of(&short.thread()).space().word_key(word);
+    let key = short.thread().owner()?.word_key(word);
     Some(Ok(ipc::futex_wake(key, limit)))
 }
 

@@ -120,10 +120,10 @@ macro_rules! for_each_syscall {
             19 ChannelWrite channel_write (channel: Handle, bytes: In, length: Length, handles: In, count: Count) -> ()
                 rights "channel: WRITE; each handle: TRANSFER"
                 errors [Fault, InvalidArgument, PeerClosed, WouldBlock, NoMemory, LimitReached];
-            #[doc = "Takes the oldest message; with BufferTooSmall it stays, and the values say how much room it needs."]
-            20 ChannelRead channel_read (channel: Handle, bytes: Out, length: Length, handles: Out, count: Count) -> (length, count)
+            #[doc = "Takes the oldest message; with BufferTooSmall it stays, and the values say how much room it needs. Where there is none yet it waits until the deadline; with the deadline 0 it does not wait."]
+            20 ChannelRead channel_read (channel: Handle, bytes: Out, length: Length, handles: Out, count: Count, deadline: Deadline) -> (length, count)
                 rights "channel: READ"
-                errors [Fault, PeerClosed, WouldBlock, BufferTooSmall, NoMemory, LimitReached];
+                errors [Fault, PeerClosed, WouldBlock, TimedOut, BufferTooSmall, NoMemory, LimitReached];
 
             #[doc = "Makes an Event with no signal raised."]
             21 EventCreate event_create () -> (event) rights "" errors [NoMemory, LimitReached];
@@ -147,10 +147,10 @@ macro_rules! for_each_syscall {
             27 PortWait port_wait (port: Handle, events: Out, count: Count, deadline: Deadline) -> (count)
                 rights "port: READ" errors [Fault, InvalidArgument, TimedOut];
 
-            #[doc = "Waits while the 32-bit word at an address has the expected value."]
+            #[doc = "Waits while the 32-bit word at an address has the expected value. A word of a Memory that several processes map is the same for all of them. May end without a wake."]
             28 FutexWait futex_wait (word: In, expected: Value, deadline: Deadline) -> ()
                 rights "" errors [Fault, InvalidArgument, WouldBlock, TimedOut];
-            #[doc = "Wakes up to `limit` threads that wait on the word; returns how many."]
+            #[doc = "Wakes up to `limit` threads that wait on the word, in every process that maps it; returns how many."]
             29 FutexWake futex_wake (word: In, limit: Value) -> (woken)
                 rights "" errors [Fault, InvalidArgument];
 

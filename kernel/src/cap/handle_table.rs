@@ -534,6 +534,11 @@ impl HandleTable {
         self.take(handle, |capability| capability.rights().contains(rights))
     }
 
+    /// Who is charged for the handles: the process.
+    pub fn account(&self) -> &Ref<Account> {
+        &self.account
+    }
+
     /// Puts a capability back under the handle it had, which was just taken out and not
     /// used for another meanwhile; else under a new one, or it is closed.
     pub fn restore(&self, handle: Handle, capability: Capability) {

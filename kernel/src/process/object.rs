@@ -12,7 +12,7 @@ use crate::account::{Account, Charge, OpenAccount, Resource};
 use crate::arch::{Access, Start};
 use crate::cap::{HandleTable, KernelObject, ObjectBase};
 use crate::entropy::random_u64;
-use crate::mm::{AddressSpace, MapError, Translation};
+use crate::mm::{AddressSpace, MapError, Translation, WordKey};
 use crate::sched::{self, Owner, Thread, ThreadStart};
 use crate::sync::atomic::{AtomicU64, Ordering, fence};
 use crate::sync::{Borrowed, Ref, SpinLock};
@@ -416,6 +416,10 @@ impl Owner for Process {
 
     fn translation(&self) -> &Ref<Translation> {
         self.space.translation()
+    }
+
+    fn word_key(&self, address: u64) -> WordKey {
+        self.space.word_key(address)
     }
 
     fn mend_fault(&self, address: u64, access: Access) -> bool {

@@ -214,20 +214,16 @@ fn leave(previous: &Thread, how: Departure) -> ! {
 /// run queue is touched, and `next` uses up the slice.
 #[inline(always)]
 pub fn switch_to(next: Ref<Thread>) -> ! {
-    let previous = current();
-    next.set_home(arch::cpu_id());
+    let cpu = arch::this_cpu();
+    next.home.store(cpu.id(), Ordering::Relaxed);
     next.context.set_on_cpu();
-    if let Some(token) = CURRENT.replace(Some(next)) {
-        // A running thread is not held.
-        previous.held.fill(token);
-    }
+    let (previous, next) = CURRENT.pass(cpu, next, |previous| &previous.held);
     previous.state.store(state::WAITING, Ordering::Relaxed);
     fence(Ordering::SeqCst);
     if previous.wait_is_finished() {
         // Somebody ended the wait meanwhile, and found the thread still here.
         make_ready(&previous, state::WAITING);
     }
-    let next = current();
     prepare(&next, || trace::switched_straight(&previous, &next));
     arch::leave(&previous.context, &next.context)
 }
@@ -264,6 +260,11 @@ pub fn yield_frameless() -> ! {
 /// The running thread waits, with its state in its frame.
 pub fn block_frameless() -> ! {
     arch::irq_disable();
+    call_blocked()
+}
+
+/// As [`block_frameless`], with interrupts masked.
+pub extern "C" fn call_blocked() -> ! {
     // The switch is what was asked for; what concerns a thread is raised when it goes on.
     let pending = arch::take_pending();
     if pending & !PENDING_BLOCKED == 0

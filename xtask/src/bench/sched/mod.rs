@@ -25,6 +25,7 @@ use crate::toolchain::emulator::Emulator;
 use crate::workspace;
 
 pub use record::Record;
+pub use score::{cpu_growth, thread_growth};
 
 /// Name of the group.
 const GROUP: &str = "sched";

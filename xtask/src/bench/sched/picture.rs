@@ -77,6 +77,7 @@ fn draw_panels(record: &Record, area: &Panel<'_>) -> anyhow::Result<()> {
         },
         scores.total()
     );
+    let area = area.margin(10, 0, 0, 0);
     let area = area.titled(&title, (FONT, 26)).map_err(told)?;
     let panels = area.split_evenly((2, 3));
     let [shares, busy, events, latencies, fairness, bars] = panels.as_slice() else {

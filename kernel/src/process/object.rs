@@ -399,7 +399,7 @@ impl Process {
     /// Returns everything the process holds and tells who waits.
     fn finish(&self) {
         self.handles.clear();
-        self.space.clear();
+        self.space.end();
         registry::remove(self.id());
         self.account.close();
         self.job.leave(self, self.cpu_ns());

@@ -48,10 +48,16 @@ fn place(cpu: usize) -> &'static Place {
 /// caller.
 pub(super) fn wake(thread: &Thread) {
     let irq = arch::irq_save();
+    wake_masked(thread);
+    arch::irq_restore(irq);
+}
+
+/// As [`wake`], with interrupts masked.
+#[inline]
+pub(super) fn wake_masked(thread: &Thread) {
     if !inherit(thread) {
         make_ready(thread, state::WAITING);
     }
-    arch::irq_restore(irq);
 }
 
 /// Puts a thread into this CPU's place, if it may be there.

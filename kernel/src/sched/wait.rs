@@ -338,7 +338,7 @@ impl Thread {
         self.frame().set_result(0, values);
         timer::remove(self);
         let target = core::mem::replace(&mut *self.target.lock_masked(), WaitTarget::None);
-        heir::wake(self);
+        heir::wake_masked(self);
         target
     }
 

@@ -1,4 +1,4 @@
-//! Small loads with a result of their own, for harnesses that run one after the other.
+//! Small loads with a result of their own, for harnesses.
 
 use alloc::format;
 use core::time::Duration;

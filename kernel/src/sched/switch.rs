@@ -263,11 +263,17 @@ pub fn yield_frameless() -> ! {
 /// The running thread waits, with its state in its frame.
 pub fn block_frameless() -> ! {
     arch::irq_disable();
-    call_blocked()
+    leave_blocked()
 }
 
-/// As [`block_frameless`], with interrupts masked.
+/// As [`block_frameless`], with interrupts masked, for the entry in assembly.
 pub extern "C" fn call_blocked() -> ! {
+    leave_blocked()
+}
+
+/// Not `extern "C"`: in a model a thread leaves its CPU by unwinding.
+#[inline(always)]
+fn leave_blocked() -> ! {
     // The switch is what was asked for; what concerns a thread is raised when it goes on.
     let pending = arch::take_pending();
     if pending & !PENDING_BLOCKED == 0

@@ -18,7 +18,7 @@ use crate::account::{Account, Resource};
 use crate::limits::HANDLES_PER_PROCESS_MAX;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::epoch::{self, Masked};
-use crate::sync::{Borrowed, Published, Ref, SpinLock, Stamped, planted, try_box};
+use crate::sync::{Borrowed, Published, Ref, SpinLock, Stamped, planted, sched_point, try_box};
 use crate::word;
 
 use super::{Capability, DeriveError, KernelObject};
@@ -478,6 +478,7 @@ impl HandleTable {
             slots.take(value).ok_or(LookupError::BadHandle)?
         };
         epoch::quiesce(self.domain);
+        sched_point!();
         self.slots.lock().release(word::low_half(value));
         self.account.uncharge(Resource::Handles, 1);
         Ok(capability)

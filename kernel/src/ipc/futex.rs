@@ -9,7 +9,7 @@ use abi::Error;
 use crate::arch;
 use crate::sched::{Thread, WaitTarget, Waiter};
 use crate::sync::atomic::Ordering;
-use crate::sync::{Borrowed, Queue, SpinLock, planted};
+use crate::sync::{Borrowed, Queue, SpinLock, planted, sched_point};
 
 const BUCKETS: usize = 64;
 
@@ -71,6 +71,7 @@ pub fn futex_wait(
         return FutexOutcome::Failed(error.into());
     }
     let early = planted("futex-look").then(|| arch::load_user_u32(address));
+    sched_point!();
     let outcome = {
         let mut waiting = bucket.waiting.lock();
         match early.unwrap_or_else(|| arch::load_user_u32(address)) {
@@ -78,7 +79,7 @@ pub fn futex_wait(
             Some(value) if value != expected => FutexOutcome::Changed,
             // Who ends a wait takes the thread off the list under this lock: where that
             // has been already, nobody would take it off again.
-            Some(_) if !thread.waits() => FutexOutcome::Changed,
+            Some(_) if !thread.waits() && !planted("wait-enlist") => FutexOutcome::Changed,
             Some(_) => match waiting.push(thread.to_ref()) {
                 Ok(()) => FutexOutcome::Waits,
                 Err(_) => FutexOutcome::Failed(Error::BadState),

@@ -3,7 +3,7 @@
 use crate::arch::{self, PENDING_ATTENTION};
 use crate::limits::CPUS_MAX;
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::{MaskedGuard, Ref, RunningCell, SpinLock};
+use crate::sync::{MaskedGuard, Ref, RunningCell, SpinLock, planted, sched_point};
 use crate::time::ns_of_ticks;
 use crate::word;
 
@@ -109,8 +109,9 @@ pub(super) fn make_ready(thread: &Thread, from: u32) {
     let irq = arch::irq_save();
     let (cpu, notice) = loop {
         let home = thread.home.load(Ordering::Relaxed);
+        sched_point!();
         let queue = queue(home as usize).lock_masked();
-        if thread.home.load(Ordering::Relaxed) != home {
+        if thread.home.load(Ordering::Relaxed) != home && !planted("home-look-again") {
             continue;
         }
         if from == state::WAITING {
@@ -149,6 +150,7 @@ pub(super) fn place(
 
 /// Makes the CPU that runs a thread look at it.
 pub(super) fn attract(thread: &Thread) {
+    sched_point!();
     if thread.state.load(Ordering::Acquire) != state::RUNNING {
         return;
     }

@@ -12,7 +12,7 @@
 use crate::arch;
 use crate::limits::{CPUS_MAX, HEIR_WAIT_NS};
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Ref, RefSlot};
+use crate::sync::{Ref, RefSlot, sched_point};
 use crate::time::now_ns;
 
 use super::cpu::{IDLE, make_ready};
@@ -70,6 +70,7 @@ fn inherit(thread: &Thread) -> bool {
     if !suits {
         return false;
     }
+    sched_point!();
     let Some(token) = thread.held.take() else {
         return false;
     };

@@ -10,6 +10,7 @@ use crate::cap::{Capability, HandleTable};
 use crate::mm::{KernelStack, Translation};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::epoch;
+use crate::sync::sched_point;
 use crate::sync::{HeapLink, HeapLinked, Link, Linked, Parked, Ref, RefSlot, Runs, SpinLock};
 use crate::time::{HeapSlot, Timed};
 
@@ -392,6 +393,7 @@ impl Thread {
     /// program at the next chance.
     pub fn kill(&self) {
         self.set_flag(flag::KILLED, true);
+        sched_point!();
         fence(Ordering::SeqCst);
         self.complete_any(Some(Error::Cancelled), [0; 3]);
         cpu::attract(self);
@@ -439,6 +441,7 @@ impl Timed for Thread {
 impl Parked for Thread {
     fn unpark(&self) {
         self.permit.store(true, Ordering::Release);
+        sched_point!();
         cpu::make_ready(self, state::PARKED);
     }
 }

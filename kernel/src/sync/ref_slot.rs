@@ -47,6 +47,7 @@ impl<T> RefSlot<T> {
         debug_assert!(self.place.load(Ordering::Relaxed).is_null());
         self.place
             .store(value.into_raw().as_ptr(), Ordering::Release);
+        sched_point!();
     }
 
     /// The place itself, for [`super::RunningCell`].
@@ -57,6 +58,7 @@ impl<T> RefSlot<T> {
 
     #[inline]
     fn exchange(&self, new: *mut T) -> Option<Ref<T>> {
+        sched_point!();
         let old = self
             .place
             .swap(new, unless_planted("reference-slot", Ordering::AcqRel));

@@ -7,6 +7,19 @@ use core::mem::offset_of;
 /// Bits of `SPSR_EL1` that are a program's own: N, Z, C, V and BTYPE (ARM ARM C5.2.18).
 const STATUS_OF_PROGRAM: u64 = 0xf000_0c00;
 
+/// Where a thread begins in its program; all other registers are zero.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Start {
+    /// Address of the first instruction.
+    pub pc: u64,
+    /// The stack pointer.
+    pub sp: u64,
+    /// What is in `x0`.
+    pub argument: u64,
+    /// The thread pointer.
+    pub tls: u64,
+}
+
 /// The registers of a program, saved at its entry into the kernel.
 ///
 /// Values are atomic because a waker on another CPU writes results into the frame
@@ -22,15 +35,24 @@ pub struct UserFrame {
 }
 
 impl UserFrame {
-    /// A frame that starts a program at `pc` with `argument` in `x0`.
-    pub fn starting(pc: u64, sp: u64, argument: u64, tls: u64) -> Self {
-        let frame = UserFrame::default();
-        frame.set_register(0, argument);
-        frame.sp.store(sp, Ordering::Relaxed);
-        frame.pc.store(pc, Ordering::Relaxed);
-        frame.tls.store(tls, Ordering::Relaxed);
+    #[inline(always)]
+    const fn zeros() -> Self {
+        UserFrame {
+            registers: [const { AtomicU64::new(0) }; 31],
+            sp: AtomicU64::new(0),
+            pc: AtomicU64::new(0),
+            status: AtomicU64::new(0),
+            tls: AtomicU64::new(0),
+        }
+    }
+
+    /// Puts the registers in with which a thread begins, into a frame of zeros.
+    pub fn begin(&self, start: &Start) {
+        self.set_register(0, start.argument);
+        self.sp.store(start.sp, Ordering::Relaxed);
+        self.pc.store(start.pc, Ordering::Relaxed);
+        self.tls.store(start.tls, Ordering::Relaxed);
         // SPSR 0: EL0t in AArch64, interrupts unmasked, no single step.
-        frame
     }
 
     /// Register `x{index}`; 0 for an index above 30.
@@ -82,11 +104,7 @@ impl UserFrame {
         }
     }
 
-    /// The thread pointer, as of the last switch away.
-    pub(super) fn tls(&self) -> u64 {
-        self.tls.load(Ordering::Relaxed)
-    }
-
+    #[cfg(target_os = "none")]
     pub(super) fn set_tls(&self, tls: u64) {
         self.tls.store(tls, Ordering::Relaxed);
     }
@@ -146,6 +164,13 @@ pub struct VectorState {
 }
 
 impl VectorState {
+    #[inline(always)]
+    const fn zeros() -> Self {
+        VectorState {
+            words: [const { AtomicU64::new(0) }; 66],
+        }
+    }
+
     /// Takes over every register.
     pub(super) fn copy_from(&self, other: &VectorState) {
         for (to, from) in self.words.iter().zip(&other.words) {
@@ -156,9 +181,7 @@ impl VectorState {
 
 impl Default for VectorState {
     fn default() -> Self {
-        VectorState {
-            words: [const { AtomicU64::new(0) }; 66],
-        }
+        VectorState::zeros()
     }
 }
 
@@ -182,14 +205,19 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context with a kernel stack that ends at `stack_top` and the page table
-    /// register value `translation`.
-    pub fn new(frame: UserFrame, stack_top: u64, translation: u64) -> Self {
+    /// A context with a frame of zeros, a kernel stack that ends at `stack_top` and the page
+    /// table register value `translation`.
+    #[inline(always)]
+    pub fn new(stack_top: u64, translation: u64) -> Self {
         Context {
-            frame,
+            frame: UserFrame::zeros(),
+            kernel_sp: AtomicU64::new(0),
             stack_top: AtomicU64::new(stack_top),
             translation: AtomicU64::new(translation),
-            ..Context::default()
+            on_cpu: AtomicU32::new(0),
+            vector_live: AtomicU32::new(0),
+            calls: AtomicU64::new(0),
+            vector: VectorState::zeros(),
         }
     }
 

@@ -55,7 +55,7 @@ pub use back_end::switch::{
     switch,
 };
 pub use back_end::timer::{arm_timer, counter, counter_hz, disarm_timer, init_timer};
-pub use context::{Context, UserFrame, VectorState};
+pub use context::{Context, Start, UserFrame, VectorState};
 pub use hooks::{
     Access, DirectHandler, FaultCause, Handover, Hooks, LongHandler, PENDING_ATTENTION,
     PENDING_BLOCKED, PENDING_RESCHEDULE, PENDING_YIELD, PanicFrame, ShortHandler, ShortResult,

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use abi::Signals;
 
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{AllocError, Ref, SpinLock};
+use crate::sync::{AllocError, Borrowed, Ref, Seat, SpinLock};
 use crate::word;
 
 /// Tells an observer's registrations apart.
@@ -41,6 +41,16 @@ struct Registration {
     observer: Ref<dyn Observer>,
 }
 
+/// Who is registered. The seat is taken only while nobody else is registered, so who is in
+/// it has waited longest.
+struct Observers {
+    /// Somebody who hears once and is taken out before it is dropped: a waiting thread.
+    waiting: Seat<dyn Observer>,
+    mask: Signals,
+    key: ObserverKey,
+    others: Vec<Registration>,
+}
+
 /// Bit beside the raised ones: somebody is registered, and changes take the lock.
 const WATCHED: u64 = 1 << 63;
 
@@ -51,7 +61,7 @@ const WATCHED: u64 = 1 << 63;
 /// holder of the lock changes the word.
 pub struct SignalSet {
     word: AtomicU64,
-    observers: SpinLock<Vec<Registration>>,
+    observers: SpinLock<Observers>,
 }
 
 fn signals_in(bits: u64) -> Signals {
@@ -67,7 +77,12 @@ impl SignalSet {
     pub const fn new(raised: Signals) -> Self {
         SignalSet {
             word: AtomicU64::new(raised.bits() as u64),
-            observers: SpinLock::new(Vec::new()),
+            observers: SpinLock::new(Observers {
+                waiting: Seat::new(),
+                mask: Signals::empty(),
+                key: 0,
+                others: Vec::new(),
+            }),
         }
     }
 
@@ -117,33 +132,24 @@ impl SignalSet {
         if raise.is_empty() {
             return;
         }
-        let mut raised = signals_in(word);
-        // Dropped only after the lock: an observer may be the last to hold its object.
-        let mut gone = Gone::default();
-        let mut index = 0;
-        while let Some(entry) = observers.get(index) {
-            let hit = entry.mask.intersection(raised);
-            let heard = if hit.is_empty() {
-                Heard::Stay
-            } else {
-                let fresh = hit.intersection(raise);
-                entry.observer.heard(entry.key, fresh, hit, raised)
-            };
-            if heard == Heard::Stay {
-                index = index.saturating_add(1);
-                continue;
-            }
-            if heard == Heard::Take {
-                raised = raised.difference(hit);
-            }
-            // In the order of registration: the longest waiting hears first.
-            gone.add(observers.remove(index));
+        let raised = observers.tell_waiting(signals_in(word), raise);
+        if !observers.others.is_empty() {
+            let gone = observers.tell_others(raised, raise);
+            self.finish_update(gone.left, &observers);
+            // Dropped only after the lock: an observer may be the last to hold its object.
+            drop(observers);
+            drop(gone);
+            return;
         }
+        self.finish_update(raised, &observers);
+    }
+
+    /// Stores what is still raised after observers were told.
+    #[inline(always)]
+    fn finish_update(&self, raised: Signals, observers: &Observers) {
         let watched = if observers.is_empty() { 0 } else { WATCHED };
         self.word
             .store(u64::from(raised.bits()) | watched, Ordering::Release);
-        drop(observers);
-        drop(gone);
     }
 
     /// Takes those of `mask` that are raised, clearing them.
@@ -173,12 +179,10 @@ impl SignalSet {
         always: bool,
     ) -> Result<Signals, AllocError> {
         let mut observers = self.observers.lock();
-        observers.try_reserve(1).map_err(|_| AllocError)?;
-        // From here on changes wait for the lock.
-        let word = self.word.fetch_or(WATCHED, Ordering::AcqRel);
-        let hit = signals_in(word).intersection(mask);
+        observers.others.try_reserve(1).map_err(|_| AllocError)?;
+        let hit = self.watch(mask);
         if hit.is_empty() || always {
-            observers.push(Registration {
+            observers.others.push(Registration {
                 mask,
                 key,
                 observer,
@@ -189,27 +193,128 @@ impl SignalSet {
         Ok(hit)
     }
 
+    /// Makes changes wait for the lock, which is held, from here on; returns what of `mask`
+    /// is raised.
+    #[inline(always)]
+    fn watch(&self, mask: Signals) -> Signals {
+        signals_in(self.word.fetch_or(WATCHED, Ordering::AcqRel)).intersection(mask)
+    }
+
+    /// As [`SignalSet::observe`], for an observer that hears once and takes its registration
+    /// back before it is dropped. `still_waits` says whether it has not been told to do that
+    /// already. Interrupts are masked.
+    ///
+    /// # Errors
+    /// [`AllocError`] where there is no memory.
+    #[inline]
+    pub fn observe_once(
+        &self,
+        mask: Signals,
+        key: ObserverKey,
+        observer: &Borrowed<'_, dyn Observer>,
+        still_waits: impl FnOnce() -> bool,
+    ) -> Result<Signals, AllocError> {
+        let mut observers = self.observers.lock_masked();
+        if !observers.is_empty() {
+            drop(observers);
+            return self.observe(mask, key, observer.to_ref(), false);
+        }
+        let hit = self.watch(mask);
+        // Who ends the wait does so before it takes the registration back under the lock.
+        if hit.is_empty() && still_waits() {
+            observers.waiting.offer(observer);
+            observers.mask = mask;
+            observers.key = key;
+        } else {
+            self.word.fetch_and(!WATCHED, Ordering::Release);
+        }
+        Ok(hit)
+    }
+
     /// Takes a registration back; returns whether it was there.
     pub fn forget(&self, key: ObserverKey, observer: &dyn Observer) -> bool {
         let mut observers = self.observers.lock();
-        let index = observers.iter().position(|entry| {
-            entry.key == key && core::ptr::addr_eq(&raw const *entry.observer, observer)
-        });
-        let removed = index.map(|index| observers.swap_remove(index));
+        let waited = observers.key == key && observers.waiting.has(observer);
+        let removed = if waited {
+            observers.waiting.take();
+            None
+        } else {
+            let index = observers.others.iter().position(|entry| {
+                entry.key == key && core::ptr::addr_eq(&raw const *entry.observer, observer)
+            });
+            index.map(|index| observers.others.swap_remove(index))
+        };
         if observers.is_empty() {
             self.word.fetch_and(!WATCHED, Ordering::Release);
         }
         drop(observers);
-        removed.is_some()
+        waited || removed.is_some()
+    }
+}
+
+impl Observers {
+    #[inline(always)]
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.others.is_empty()
+    }
+
+    /// Tells the one in the seat of what is `raised`, of which `raise` just now; returns
+    /// what is left of it.
+    #[inline(always)]
+    fn tell_waiting(&mut self, raised: Signals, raise: Signals) -> Signals {
+        let hit = self.mask.intersection(raised);
+        if hit.is_empty() {
+            return raised;
+        }
+        let key = self.key;
+        let Some(observer) = self.waiting.take() else {
+            return raised;
+        };
+        let fresh = hit.intersection(raise);
+        match observer.heard(key, fresh, hit, raised) {
+            Heard::Take => raised.difference(hit),
+            Heard::Stay | Heard::Done => raised,
+        }
+    }
+
+    /// Tells the others; returns those who have heard enough.
+    fn tell_others(&mut self, mut raised: Signals, raise: Signals) -> Gone {
+        let mut gone = Gone {
+            first: None,
+            others: Vec::new(),
+            left: raised,
+        };
+        let mut index = 0;
+        while let Some(entry) = self.others.get(index) {
+            let hit = entry.mask.intersection(raised);
+            let heard = if hit.is_empty() {
+                Heard::Stay
+            } else {
+                let fresh = hit.intersection(raise);
+                entry.observer.heard(entry.key, fresh, hit, raised)
+            };
+            if heard == Heard::Stay {
+                index = index.saturating_add(1);
+                continue;
+            }
+            if heard == Heard::Take {
+                raised = raised.difference(hit);
+            }
+            // In the order of registration: the longest waiting hears first.
+            gone.add(self.others.remove(index));
+        }
+        gone.left = raised;
+        gone
     }
 }
 
 /// Registrations that have ended: one costs no memory, and where there is none for more
 /// they are dropped at once.
-#[derive(Default)]
 struct Gone {
     first: Option<Registration>,
     others: Vec<Registration>,
+    /// What is still raised.
+    left: Signals,
 }
 
 impl Gone {

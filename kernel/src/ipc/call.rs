@@ -13,7 +13,7 @@
 
 use abi::{Error, NEVER, NOW, Syscall};
 
-use crate::sched::{self, Thread, WaitError, WaitTarget};
+use crate::sched::{self, Ending, Thread, WaitError, WaitTarget};
 use crate::sync::atomic::Ordering;
 use crate::sync::{Borrowed, Ref, WaitList};
 use crate::time::now_ns;
@@ -166,12 +166,12 @@ impl ChannelEnd {
                 // Made again once the other end is in a port.
                 None => {
                     let target = WaitTarget::List(self.waiter());
-                    let opened = caller.open_wait(target, deadline);
+                    // The thread has the handle that goes along already.
+                    caller.frame().set_register(HANDLE, 0);
+                    caller.set_call_from_frame(Syscall::ChannelCall as u64);
+                    let ending = Ending::CALL_AGAIN_WITH_PARCEL;
+                    let opened = caller.open_wait_ending(target, deadline, ending);
                     opened.map_err(Error::from).map(|_| {
-                        // The thread has the handle that goes along already.
-                        caller.frame().set_register(HANDLE, 0);
-                        caller.make_call_again_from_frame(Syscall::ChannelCall as u64);
-                        caller.keep_parcel();
                         inbox.unbound.push(caller);
                         Sent::Waits
                     })
@@ -297,9 +297,9 @@ impl Port {
                 None
             } else {
                 let target = WaitTarget::List(self.core().waiter());
-                match server.open_wait(target, deadline) {
+                server.set_call_with(Syscall::PortReplyWait as u64, handle);
+                match server.open_wait_ending(target, deadline, Ending::CALL_AGAIN) {
                     Ok(_) => {
-                        server.make_call_again(Syscall::PortReplyWait as u64, handle);
                         calls.servers.push(server);
                         self.core().desk.set_free();
                         None

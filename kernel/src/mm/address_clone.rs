@@ -8,7 +8,7 @@ use crate::arch;
 use crate::sync::Ref;
 
 use super::address_space::{AddressSpace, CHARGED, FaultError, Inner, MapError};
-use super::frame::Frame;
+use super::frame::Frames;
 
 impl AddressSpace {
     /// A space with the same mappings and contents that charges `account`. Pages are shared
@@ -48,6 +48,7 @@ impl AddressSpace {
         theirs: &mut Inner,
     ) -> Result<(), MapError> {
         theirs.list = ours.list.try_clone()?;
+        let frames = Frames::all().ok_or(MapError::NoMemory)?;
         for vma in ours.list.iter().filter(|vma| !vma.dying) {
             if let Some(pages) = vma.backing.watched() {
                 pages.add_mapper(copy).map_err(|_| MapError::NoMemory)?;
@@ -55,28 +56,29 @@ impl AddressSpace {
             if vma.is_shared() {
                 continue;
             }
-            let copied = ours.table.for_each_page(vma.start, vma.end, |page, entry| {
-                let old = entry.get();
-                if old.0 & CHARGED == 0 {
-                    return ControlFlow::Continue(());
-                }
-                let place = match theirs.table.entry(page) {
-                    Some(place) => place,
-                    None => match copy.make_entry(&mut theirs.table, page) {
-                        Ok(place) => place,
-                        Err(error) => return ControlFlow::Break(error),
-                    },
-                };
-                let read_only = old.without_write();
-                entry.set(read_only);
-                // The entry here keeps its reference, the one there gets another.
-                let frame = Frame::from_address(old.address());
-                frame.share().into_address();
-                frame.into_address();
-                place.set(read_only);
-                theirs.own = theirs.own.saturating_add(1);
-                ControlFlow::Continue(())
-            });
+            let mut own = 0u64;
+            let copied = ours
+                .table
+                .for_each_page(vma.start, vma.end, |page, entry, old| {
+                    if old.0 & CHARGED == 0 {
+                        return ControlFlow::Continue(());
+                    }
+                    let place = match theirs.table.entry(page) {
+                        Some(place) => place,
+                        None => match copy.make_entry(&mut theirs.table, page) {
+                            Ok(place) => place,
+                            Err(error) => return ControlFlow::Break(error),
+                        },
+                    };
+                    let read_only = old.without_write();
+                    entry.set(read_only);
+                    // The entry here keeps its reference, the one there gets another.
+                    frames.share(old.address());
+                    place.set(read_only);
+                    own = own.wrapping_add(1);
+                    ControlFlow::Continue(())
+                });
+            theirs.own = theirs.own.saturating_add(own);
             match copied {
                 ControlFlow::Continue(()) => {}
                 ControlFlow::Break(FaultError::LimitReached) => return Err(MapError::LimitReached),

@@ -283,7 +283,7 @@ impl AddressSpace {
         // must keep their contents, so their entries are rewritten in place, always to
         // fewer permissions than the mapping has: a store faults once more.
         let asid = self.translation.last_asid();
-        let _ = inner.table.for_each_page(start, end, |_, entry| {
+        let _ = inner.table.for_each_page(start, end, |_, entry, _| {
             entry.set(fault::reprotected(entry.get(), flags | PageFlags::USER));
             ControlFlow::<()>::Continue(())
         });

@@ -37,8 +37,9 @@ pub(super) const PURPOSES: usize = 5;
 const PURPOSE_SHIFT: u32 = 28;
 const COUNT_MASK: u32 = (1 << PURPOSE_SHIFT) - 1;
 
-/// References and purpose of each page.
-struct Frames {
+/// References and purpose of each page; found once for many pages.
+#[derive(Clone, Copy)]
+pub(super) struct Frames {
     start: u64,
     states: &'static [AtomicU32],
 }
@@ -90,12 +91,8 @@ impl Frame {
 
     /// Another reference to the page.
     pub fn share(&self) -> Frame {
-        if let Some(state) = state(self.address) {
-            let before = state.fetch_add(1, Ordering::Relaxed);
-            assert!(
-                before & COUNT_MASK < COUNT_MASK - 1,
-                "too many references to a page"
-            );
+        if let Some(frames) = Frames::all() {
+            frames.share(self.address);
         }
         Frame {
             address: self.address,
@@ -169,24 +166,52 @@ fn fits(offset: usize, bytes: usize) -> bool {
 }
 
 fn state(address: u64) -> Option<&'static AtomicU32> {
-    let frames = FRAMES.get()?;
-    let index = usize::try_from(address.checked_sub(frames.start)? / PAGE).ok()?;
-    frames.states.get(index)
+    FRAMES.get()?.state(address)
+}
+
+impl Frames {
+    /// Those of the machine, once it has been told of them.
+    #[inline]
+    pub(super) fn all() -> Option<Frames> {
+        FRAMES.get().copied()
+    }
+
+    #[inline]
+    fn state(&self, address: u64) -> Option<&'static AtomicU32> {
+        let index = usize::try_from(address.checked_sub(self.start)? / PAGE).ok()?;
+        self.states.get(index)
+    }
+
+    /// One more reference to a page, for a page table entry.
+    #[inline]
+    pub(super) fn share(&self, address: u64) {
+        if let Some(state) = self.state(address) {
+            let before = state.fetch_add(1, Ordering::Relaxed);
+            assert!(
+                before & COUNT_MASK < COUNT_MASK - 1,
+                "too many references to a page"
+            );
+        }
+    }
+
+    /// Drops the reference of a page table entry.
+    #[inline]
+    pub(super) fn release(&self, address: u64) {
+        let Some(state) = self.state(address) else {
+            return;
+        };
+        let before = state.fetch_sub(1, Ordering::AcqRel);
+        assert!(before & COUNT_MASK != 0, "page {address:#x} returned twice");
+        if before & COUNT_MASK == 1 {
+            give_page(address, purpose_of(before));
+        }
+    }
 }
 
 impl Drop for Frame {
     fn drop(&mut self) {
-        let Some(state) = state(self.address) else {
-            return;
-        };
-        let before = state.fetch_sub(1, Ordering::AcqRel);
-        assert!(
-            before & COUNT_MASK != 0,
-            "page {:#x} returned twice",
-            self.address
-        );
-        if before & COUNT_MASK == 1 {
-            give_page(self.address, purpose_of(before));
+        if let Some(frames) = Frames::all() {
+            frames.release(self.address);
         }
     }
 }

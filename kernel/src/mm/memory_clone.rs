@@ -146,7 +146,7 @@ impl AddressSpace {
             let Some((start, end)) = vma.shows(memory, first, end) else {
                 continue;
             };
-            let _ = inner.table.for_each_page(start, end, |_, entry| {
+            let _ = inner.table.for_each_page(start, end, |_, entry, _| {
                 entry.set(Descriptor::without_write(entry.get()));
                 ControlFlow::<()>::Continue(())
             });

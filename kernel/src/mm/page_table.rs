@@ -82,17 +82,21 @@ impl PageEntry {
     /// publishes the tables in any case.
     #[inline]
     pub(super) fn set(self, descriptor: Descriptor) {
-        check_change(self.get(), descriptor);
+        if CHECKS_CHANGES {
+            check_change(self.get(), descriptor);
+        }
         self.0.store(descriptor.0, Ordering::Release);
     }
 }
 
+/// Whether changes of entries are looked at: where tests run.
+const CHECKS_CHANGES: bool = cfg!(any(test, debug_assertions, feature = "ktest"));
+
 /// An entry that maps a page may change its permissions, but not its page or how memory
 /// behaves: for that it has to be invalid, and the TLB flushed, in between (ARM ARM
-/// D8.14.1). Looked at where tests run.
-#[inline(always)]
+/// D8.14.1).
 fn check_change(old: Descriptor, new: Descriptor) {
-    if cfg!(any(test, debug_assertions, feature = "ktest")) && old.is_valid() && new.is_valid() {
+    if old.is_valid() && new.is_valid() {
         assert!(
             old.address() == new.address() && old.behaves_as(new),
             "an entry changed from {:#x} to {:#x} without a break",
@@ -220,13 +224,13 @@ impl PageTable {
         self.tables = self.tables.saturating_add(1);
     }
 
-    /// Calls `visit` with the address and entry of every page mapped in a range, skipping
-    /// what has no table, until it breaks.
+    /// Calls `visit` with the address of every page mapped in a range, its entry and what
+    /// that holds, skipping what has no table, until it breaks.
     pub(super) fn for_each_page<B>(
         &self,
         start: u64,
         end: u64,
-        mut visit: impl FnMut(u64, PageEntry) -> ControlFlow<B>,
+        mut visit: impl FnMut(u64, PageEntry, Descriptor) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
         let mut address = start;
         while address < end {
@@ -245,9 +249,9 @@ impl PageTable {
             if level == LAST_LEVEL {
                 let first = index(address, LAST_LEVEL);
                 let last = index(end.min(next).saturating_sub(1), LAST_LEVEL);
-                for_each_used(table, first, last, |at, slot| {
+                for_each_used(table, first, last, |at, slot, descriptor| {
                     let page = (at as u64) << PAGE.trailing_zeros();
-                    visit((address & !below) | page, PageEntry(slot))
+                    visit((address & !below) | page, PageEntry(slot), descriptor)
                 })?;
             }
             address = next;
@@ -288,8 +292,7 @@ impl PageTable {
             TABLE_ENTRIES - 1
         };
         if level < LAST_LEVEL {
-            let _ = for_each_used(table, 0, last, |_, slot| {
-                let descriptor = Descriptor(slot.load(Ordering::Relaxed));
+            let _ = for_each_used(table, 0, last, |_, _, descriptor| {
                 if descriptor.is_table() {
                     Self::free_tables(descriptor.address(), level.saturating_add(1));
                     drop(Frame::from_address(descriptor.address()));
@@ -305,7 +308,7 @@ fn for_each_used<B>(
     table: u64,
     first: usize,
     last: usize,
-    mut visit: impl FnMut(usize, &'static AtomicU64) -> ControlFlow<B>,
+    mut visit: impl FnMut(usize, &'static AtomicU64, Descriptor) -> ControlFlow<B>,
 ) -> ControlFlow<B> {
     let range = entries(table).get(first..=last).unwrap_or(&[]);
     let mut at = first;
@@ -318,8 +321,9 @@ fn for_each_used<B>(
             continue;
         }
         for slot in group {
-            if Descriptor(slot.load(Ordering::Relaxed)).is_valid() {
-                visit(at, slot)?;
+            let descriptor = Descriptor(slot.load(Ordering::Relaxed));
+            if descriptor.is_valid() {
+                visit(at, slot, descriptor)?;
             }
             at = at.wrapping_add(1);
         }
@@ -368,7 +372,7 @@ mod tests {
                 assert!(!table.lookup(place + PAGE).is_valid());
             }
             let mut seen = Vec::new();
-            let _ = table.for_each_page(0, 1 << 47, |address, _| {
+            let _ = table.for_each_page(0, 1 << 47, |address, _, _| {
                 seen.push(address);
                 ControlFlow::<()>::Continue(())
             });
@@ -434,7 +438,7 @@ mod tests {
             }
             let seen = |from: u64, to: u64, most: usize| {
                 let mut seen = Vec::new();
-                let _ = table.for_each_page(from * PAGE, to * PAGE, |address, _| {
+                let _ = table.for_each_page(from * PAGE, to * PAGE, |address, _, _| {
                     seen.push(address / PAGE);
                     if seen.len() < most {
                         ControlFlow::Continue(())

@@ -10,7 +10,7 @@ use crate::account::Resource;
 use crate::arch::Descriptor;
 
 use super::address_space::{AddressSpace, CHARGED, Inner, MapError, user_range};
-use super::frame::Frame;
+use super::frame::Frames;
 use super::page_table::PageTable;
 
 /// Pages that are dropped after one flush of the TLB.
@@ -104,15 +104,15 @@ impl AddressSpace {
         while let Some(from) = dropped.next.filter(|_| *budget > 0) {
             let mut places = batch.iter_mut();
             let mut first = from;
-            let full = table.for_each_page(from, end, |address, entry| {
-                if !own && entry.get().0 & CHARGED != 0 {
+            let full = table.for_each_page(from, end, |address, entry, old| {
+                if !own && old.0 & CHARGED != 0 {
                     return ControlFlow::Continue(());
                 }
                 let Some(place) = places.next() else {
                     return ControlFlow::Break(address);
                 };
                 first = address;
-                *place = entry.get();
+                *place = old;
                 entry.set(Descriptor::INVALID);
                 ControlFlow::Continue(())
             });
@@ -134,10 +134,13 @@ impl AddressSpace {
 
 /// Drops the references of entries; how many of them were charged.
 fn give_back(entries: &[Descriptor]) -> u64 {
+    let Some(frames) = Frames::all() else {
+        return 0;
+    };
     let mut charged = 0u64;
     for descriptor in entries {
-        charged = charged.saturating_add(u64::from(descriptor.0 & CHARGED != 0));
-        drop(Frame::from_address(descriptor.address()));
+        charged = charged.wrapping_add(u64::from(descriptor.0 & CHARGED != 0));
+        frames.release(descriptor.address());
     }
     charged
 }

@@ -2,7 +2,7 @@
 
 use abi::startup::Tag;
 
-use crate::arch::UserFrame;
+use crate::arch::Start;
 use crate::cap::{Capability, CopyError};
 use crate::mm::MapError;
 use crate::sched;
@@ -37,7 +37,7 @@ pub fn clone_process(original: &Process) -> Result<Ref<Process>, SpawnError> {
 }
 
 fn start(copy: &Ref<Process>, cuts_before: u64) -> Result<(), SpawnError> {
-    let thread = Process::make_thread(copy, UserFrame::default())?;
+    let thread = Process::make_thread(copy, Start::default())?;
     sched::current().copy_registers_to(thread.thread());
     // What the copied handles to process and thread name are the original's.
     let process = Capability::new(copy.clone(), OWN_RIGHTS);

@@ -6,7 +6,7 @@ use abi::Handle;
 use abi::process::RC_FAIL;
 use abi::startup::StartupHandle;
 
-use crate::arch::{PageFlags, UserFrame};
+use crate::arch::{PageFlags, Start};
 use crate::fs::vfs::File;
 use crate::limits::USER_STACK_BYTES;
 use crate::mm::{AddressSpace, Backing, MapRequest};
@@ -43,17 +43,17 @@ pub fn exec(process: &Process, request: &ExecRequest<'_>) -> Result<(), SpawnErr
     process.handles().retain(&kept);
     process.space().clear();
     match start(process, request) {
-        Ok(frame) => {
+        Ok(beginning) => {
             let thread = sched::current();
             thread.forget_upcalls();
-            thread.replace_registers(&frame);
+            thread.replace_registers(&beginning);
         }
         Err(_) => process.end(Exit::Killed(RC_FAIL)),
     }
     Ok(())
 }
 
-fn start(process: &Process, request: &ExecRequest<'_>) -> Result<UserFrame, SpawnError> {
+fn start(process: &Process, request: &ExecRequest<'_>) -> Result<Start, SpawnError> {
     let space = process.space();
     let loaded = load(space, request.file).map_err(SpawnError::Load)?;
     let layout = *space.layout();
@@ -75,10 +75,10 @@ fn start(process: &Process, request: &ExecRequest<'_>) -> Result<UserFrame, Spaw
     space
         .write(image.address, &bytes)
         .map_err(|_| SpawnError::NoMemory)?;
-    Ok(UserFrame::starting(
-        loaded.entry,
-        image.address,
-        image.address,
-        0,
-    ))
+    Ok(Start {
+        pc: loaded.entry,
+        sp: image.address,
+        argument: image.address,
+        tls: 0,
+    })
 }

@@ -9,7 +9,7 @@ use abi::upcall::UpcallKinds;
 use abi::{ObjectKind, Signals};
 
 use crate::account::{Account, Charge, OpenAccount, Resource};
-use crate::arch::{Access, UserFrame};
+use crate::arch::{Access, Start};
 use crate::cap::{HandleTable, KernelObject, ObjectBase};
 use crate::entropy::random_u64;
 use crate::mm::{AddressSpace, MapError, Translation};
@@ -242,15 +242,12 @@ impl Process {
     /// # Errors
     /// [`MapError::NoMemory`], [`MapError::LimitReached`], or [`MapError::Invalid`] for a
     /// process that has ended.
-    pub fn make_thread(
-        this: &Ref<Process>,
-        frame: UserFrame,
-    ) -> Result<Ref<ThreadObject>, MapError> {
+    pub fn make_thread(this: &Ref<Process>, start: Start) -> Result<Ref<ThreadObject>, MapError> {
         this.account
             .charge(Resource::Threads, 1)
             .map_err(|_| MapError::LimitReached)?;
         let owner: Ref<dyn Owner> = this.clone().widen(|process| process as *mut dyn Owner);
-        let made = Thread::new(Some(owner), ThreadStart::User(frame));
+        let made = Thread::new(Some(owner), ThreadStart::User(start));
         let entered = made.map_err(|_| MapError::NoMemory).and_then(|thread| {
             let object = Ref::new(ThreadObject::new(thread)).map_err(|_| MapError::NoMemory)?;
             this.charge_object(&*object)?;

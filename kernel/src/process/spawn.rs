@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use abi::Rights;
 use abi::startup::{StartupHandle, Tag};
 
-use crate::arch::{PageFlags, UserFrame};
+use crate::arch::{PageFlags, Start};
 use crate::cap::{Capability, NoSlot};
 use crate::fs::vfs::File;
 use crate::limits::USER_STACK_BYTES;
@@ -133,8 +133,13 @@ fn start(
         .map_err(|_| SpawnError::NoMemory)?;
     let image =
         StackImage::new(space.layout().stack_top, count, blob.len()).ok_or(SpawnError::NoMemory)?;
-    let frame = UserFrame::starting(loaded.entry, image.address, image.address, 0);
-    let thread = Process::make_thread(process, frame)?;
+    let start = Start {
+        pc: loaded.entry,
+        sp: image.address,
+        argument: image.address,
+        tls: 0,
+    };
+    let thread = Process::make_thread(process, start)?;
     // The handle to itself comes first, that to its thread last.
     let own = Capability::new(process.clone(), OWN_RIGHTS);
     handles.push(enter(process, own, Tag::OwnProcess as u32, 0)?);

@@ -169,7 +169,9 @@ impl CpuQueue {
         let notice = if thread.entity.allows(cpu) {
             let preempts = self.run.push(thread, arrival, arch::counter());
             self.look_again |= preempts;
-            if preempts || self.wants_alarm() {
+            if preempts {
+                Notice::Preempts
+            } else if self.wants_alarm() {
                 Notice::Look
             } else {
                 Notice::Nothing

@@ -71,11 +71,12 @@ fn inherit(thread: &Thread) -> bool {
         return false;
     }
     sched_point!();
-    let Some(token) = thread.held.take() else {
+    // Whoever ends its wait is alone with a thread that has left its CPU.
+    let Some(token) = thread.held.take_alone() else {
         return false;
     };
     thread.state.store(state::READY, Ordering::Relaxed);
-    place.heir.put(token);
+    place.heir.fill(token);
     if place.bound.load(Ordering::Relaxed) == UNBOUND {
         set_bound(place);
     }
@@ -102,7 +103,7 @@ pub(super) fn take(me: usize) -> Option<Ref<Thread>> {
     if place.heir.is_empty() || !placement::is_queue_empty(me) {
         return None;
     }
-    place.heir.take()
+    place.heir.take_alone()
 }
 
 /// Moves a thread from the place to the queue. Interrupts are masked, no lock is held.
@@ -110,7 +111,7 @@ pub(super) fn take(me: usize) -> Option<Ref<Thread>> {
 pub(super) fn release(me: usize) {
     let place = place(me);
     if !place.heir.is_empty()
-        && let Some(thread) = place.heir.take()
+        && let Some(thread) = place.heir.take_alone()
     {
         enqueue(thread);
     }

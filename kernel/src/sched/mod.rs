@@ -49,4 +49,4 @@ pub use thread::{Owner, Thread, ThreadError, ThreadStart, Used, spawn_kernel_thr
 pub use timer::handle_timer;
 pub use upcall::Upcall;
 pub use urgency::Urgency;
-pub use wait::{WaitError, WaitTarget, Waiter, park, sleep_until};
+pub use wait::{Ending, WaitError, WaitTarget, Waiter, park, sleep_until};

@@ -49,7 +49,9 @@ static OFFERS: AtomicU32 = AtomicU32::new(0);
 pub(super) enum Notice {
     /// Nothing: it comes by.
     Nothing,
-    /// To look at its queue, or when to do so.
+    /// To give way: the thread goes before the turn under way.
+    Preempts,
+    /// To look when its turn ends.
     Look,
     /// The thread may not run there; some other CPU is to take it.
     Leaves,
@@ -178,7 +180,9 @@ pub(super) fn tell(cpu: usize, notice: Notice, affinity: u32) {
     if IDLE.load(Ordering::Acquire) & (1 << cpu) == 0 {
         match notice {
             Notice::Nothing => return,
-            Notice::Look => {}
+            // The alarm is set when the CPU has changed hands.
+            Notice::Preempts if cpu == me => return arch::raise_pending(PENDING_RESCHEDULE),
+            Notice::Preempts | Notice::Look => {}
             Notice::Leaves => return send_away(affinity),
         }
     } else if notice == Notice::Leaves {

@@ -299,7 +299,7 @@ pub fn handle_user_pending() {
         if let Some(owner) = thread.owner() {
             arch::irq_enable();
             // Closed here, where that may sleep, and not where the thread is dropped.
-            drop(thread.set_parcel(None));
+            drop(thread.take_parcel());
             owner.thread_ends(&thread.to_ref());
             arch::irq_disable();
         }

@@ -5,7 +5,7 @@ use core::any::Any;
 use abi::Error;
 use abi::scheduling::ThreadStanding;
 
-use crate::arch::{self, Access, Context, UserFrame};
+use crate::arch::{self, Access, Context, Start, UserFrame};
 use crate::cap::{Capability, HandleTable};
 use crate::mm::{KernelStack, Translation};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
@@ -120,13 +120,9 @@ pub struct Thread {
 
 /// How a thread begins.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a value lives only until its thread is made"
-)]
 pub enum ThreadStart {
     /// In a program, with these registers.
-    User(UserFrame),
+    User(Start),
     /// In the kernel.
     Kernel(extern "C" fn(u64) -> !, u64),
     /// In the kernel, as what a CPU does without work.
@@ -150,19 +146,9 @@ impl Thread {
     ) -> Result<Ref<Thread>, ThreadError> {
         let stack = KernelStack::new().map_err(|_| ThreadError)?;
         let is_idle = matches!(start, ThreadStart::Idle(_));
-        let (frame, kernel) = match start {
-            ThreadStart::User(frame) => (frame, None),
-            ThreadStart::Kernel(entry, argument) => (UserFrame::default(), Some((entry, argument))),
-            ThreadStart::Idle(entry) => (UserFrame::default(), Some((entry, 0))),
-        };
-        let context = Context::new(frame, stack.top(), arch::empty_table());
-        if let Some((entry, argument)) = kernel {
-            arch::prepare_kernel_thread(&context, entry, argument);
-        }
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        context.use_calls(false);
-        Ref::new(Thread {
-            context,
+        let make = || Thread {
+            context: Context::new(stack.top(), arch::empty_table()),
             link: Link::new(),
             heap_link: HeapLink::new(),
             entity: Entity::new(),
@@ -197,8 +183,18 @@ impl Thread {
             ticks: AtomicU64::new(0),
             turns: AtomicU64::new(0),
             stack,
-        })
-        .map_err(|_| ThreadError)
+        };
+        let thread = Ref::new_with(make).map_err(|_| ThreadError)?;
+        let context = &thread.context;
+        match start {
+            ThreadStart::User(start) => context.frame.begin(&start),
+            ThreadStart::Kernel(entry, argument) => {
+                arch::prepare_kernel_thread(context, entry, argument);
+            }
+            ThreadStart::Idle(entry) => arch::prepare_kernel_thread(context, entry, 0),
+        }
+        context.use_calls(false);
+        Ok(thread)
     }
 
     /// Number of the thread, never used twice.
@@ -227,9 +223,9 @@ impl Thread {
     }
 
     /// Lets the running thread start another program when its system call returns.
-    pub fn replace_registers(&self, frame: &UserFrame) {
+    pub fn replace_registers(&self, start: &Start) {
         let irq = arch::irq_save();
-        arch::replace_registers(&self.context, frame);
+        arch::replace_registers(&self.context, start);
         arch::irq_restore(irq);
     }
 

@@ -83,6 +83,21 @@ pub(super) const fn first_wait(thread: u64) -> u64 {
     thread << 35
 }
 
+/// What the end of a wait comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending(u32);
+
+impl Ending {
+    /// Whoever ends it writes the results.
+    pub const RESULTS: Ending = Ending(0);
+    /// The same, and takes the signals it ends with, so that they are no longer raised.
+    pub const TAKEN_SIGNALS: Ending = Ending(option::CONSUMES);
+    /// Without an error the call is made again, with the arguments that were set.
+    pub const CALL_AGAIN: Ending = Ending(option::RESTART);
+    /// The same, and what the thread takes along stays with it until then.
+    pub const CALL_AGAIN_WITH_PARCEL: Ending = Ending(option::RESTART | option::KEEPS_PARCEL);
+}
+
 /// Bits of a thread's wait options.
 mod option {
     /// The wait takes the signals it ends with.
@@ -101,6 +116,15 @@ fn is_open(word: u64) -> bool {
 }
 
 impl Borrowed<'_, Thread> {
+    /// As [`Borrowed::open_wait_ending`], for a wait whose results are written by whoever
+    /// ends it.
+    ///
+    /// # Errors
+    /// [`WaitError`]; the wait is not open.
+    pub fn open_wait(&self, target: WaitTarget, deadline: u64) -> Result<ObserverKey, WaitError> {
+        self.open_wait_ending(target, deadline, Ending::RESULTS)
+    }
+
     /// Opens a frameless wait of the running thread; returns the key that names it.
     ///
     /// Called with interrupts masked, before the thread is put on any list. Then the
@@ -108,13 +132,17 @@ impl Borrowed<'_, Thread> {
     ///
     /// # Errors
     /// [`WaitError`]; the wait is not open.
-    pub fn open_wait(&self, target: WaitTarget, deadline: u64) -> Result<ObserverKey, WaitError> {
+    #[inline]
+    pub fn open_wait_ending(
+        &self,
+        target: WaitTarget,
+        deadline: u64,
+        ending: Ending,
+    ) -> Result<ObserverKey, WaitError> {
         let number = (self.wait.load(Ordering::Relaxed) | stage::MASK).wrapping_add(1);
         let key = number | stage::OPEN;
-        let sleeps = matches!(target, WaitTarget::Sleep);
-        let options = if sleeps { option::SLEEPS } else { 0 };
-        self.options.store(options, Ordering::Relaxed);
-        *self.target.lock_masked() = target;
+        self.options.store(ending.0, Ordering::Relaxed);
+        self.set_target(target);
         sched_point!();
         self.wait.store(key, Ordering::SeqCst);
         sched_point!();
@@ -125,11 +153,18 @@ impl Borrowed<'_, Thread> {
             self.close_wait();
             return Err(WaitError::Killed);
         }
-        if deadline != abi::NEVER && timer::insert(deadline, &self.to_ref()).is_err() {
-            self.close_wait();
-            return Err(WaitError::NoMemory);
+        if deadline != abi::NEVER {
+            self.set_deadline(deadline)?;
         }
         Ok(key)
+    }
+
+    #[cold]
+    fn set_deadline(&self, deadline: u64) -> Result<(), WaitError> {
+        timer::insert(deadline, &self.to_ref()).map_err(|_| {
+            self.close_wait();
+            WaitError::NoMemory
+        })
     }
 
     /// Opens a wait for a point in time; when it comes the call has succeeded.
@@ -137,38 +172,41 @@ impl Borrowed<'_, Thread> {
     /// # Errors
     /// [`WaitError`]; the wait is not open.
     pub fn open_sleep(&self, deadline: u64) -> Result<(), WaitError> {
-        self.open_wait(WaitTarget::Sleep, deadline).map(|_| ())
+        let ending = Ending(option::SLEEPS);
+        self.open_wait_ending(WaitTarget::Sleep, deadline, ending)
+            .map(|_| ())
     }
 }
 
 impl Thread {
-    fn set_option(&self, bit: u32) {
-        let options = self.options.load(Ordering::Relaxed);
-        self.options.store(options | bit, Ordering::Relaxed);
+    /// Remembers what the wait that is being opened is for.
+    #[inline(always)]
+    fn set_target(&self, target: WaitTarget) {
+        let mut place = self.target.lock_masked();
+        if matches!(*place, WaitTarget::None) {
+            // Nothing to drop, and the compiler need not look.
+            core::mem::forget(core::mem::replace(&mut *place, target));
+        } else {
+            *place = target;
+        }
+    }
+
+    /// Takes out what the wait was for; by whoever has claimed it.
+    #[inline(always)]
+    fn take_target(&self) -> WaitTarget {
+        core::mem::replace(&mut *self.target.lock(), WaitTarget::None)
     }
 
     fn has_option(&self, bit: u32) -> bool {
         self.options.load(Ordering::Relaxed) & bit != 0
     }
 
-    /// The open wait takes the signals it ends with, so that they are no longer raised.
-    pub fn consume_signals(&self) {
-        self.set_option(option::CONSUMES);
-    }
-
-    /// The open wait, if it ends without an error, makes the system call again with these
-    /// arguments: for calls whose results the waker cannot write.
-    pub fn restart_call(&self, number: u64, arguments: [u64; 6]) {
+    /// Sets what a wait that ends with [`Ending::CALL_AGAIN`] calls; before it is opened.
+    pub fn set_call(&self, number: u64, arguments: [u64; 6]) {
         for (place, value) in self.call.iter().zip(arguments) {
             place.store(value, Ordering::Relaxed);
         }
         self.call_number.store(number, Ordering::Relaxed);
-        self.set_option(option::RESTART);
-    }
-
-    /// The call is not made again after all: somebody else has ended the wait.
-    pub fn keep_results(&self) {
-        self.options.store(0, Ordering::Relaxed);
     }
 
     /// Puts the arguments of a call that is made again back into the frame; done when the
@@ -180,20 +218,13 @@ impl Thread {
         }
     }
 
-    /// The open wait, if it ends without an error, makes the call again with `first` in
-    /// `x0`; the other arguments are those in the frame, but for `x1` to `x5`, which do
-    /// not matter.
+    /// As [`Thread::set_call`] with `first` in `x0`; the other arguments are those in the
+    /// frame, but for `x1` to `x5`, which do not matter.
     #[inline]
-    pub fn make_call_again(&self, number: u64, first: u64) {
+    pub fn set_call_with(&self, number: u64, first: u64) {
         let [place, ..] = &self.call;
         place.store(first, Ordering::Relaxed);
         self.call_number.store(number, Ordering::Relaxed);
-        self.set_option(option::RESTART);
-    }
-
-    /// What the thread takes along stays with it until the call is made again.
-    pub fn keep_parcel(&self) {
-        self.set_option(option::KEEPS_PARCEL);
     }
 
     /// A capability that is left from a call that failed; not one that was kept for the
@@ -204,10 +235,10 @@ impl Thread {
         if kept { None } else { self.take_parcel() }
     }
 
-    /// As [`Thread::restart_call`], with the arguments that are in the frame.
-    pub fn make_call_again_from_frame(&self, number: u64) {
+    /// As [`Thread::set_call`], with the arguments that are in the frame.
+    pub fn set_call_from_frame(&self, number: u64) {
         let arguments = core::array::from_fn(|register| self.frame().register(register));
-        self.restart_call(number, arguments);
+        self.set_call(number, arguments);
     }
 
     #[cold]
@@ -259,9 +290,15 @@ impl Thread {
         if closed {
             self.options.store(0, Ordering::Relaxed);
             timer::remove(self);
-            *self.target.lock() = WaitTarget::None;
+            drop(self.take_target());
         }
         closed
+    }
+
+    /// Whether the wait `key` is open, and not being ended.
+    #[inline(always)]
+    pub fn waits_with(&self, key: ObserverKey) -> bool {
+        self.wait.load(Ordering::Acquire) == key
     }
 
     /// The open wait, if it is one for `object`.
@@ -296,7 +333,7 @@ impl Thread {
         self.frame()
             .set_result(error.map_or(0, |error| error as u64), values);
         timer::remove(self);
-        let target = core::mem::replace(&mut *self.target.lock(), WaitTarget::None);
+        let target = self.take_target();
         if error.is_some() {
             self.options.store(0, Ordering::Relaxed);
             // Ended from outside: the list still has the thread.
@@ -431,14 +468,31 @@ impl Thread {
 }
 
 impl Observer for Thread {
+    #[inline]
     fn raised(&self, key: ObserverKey, hit: Signals, all: Signals) -> Heard {
-        let consumes = self.has_option(option::CONSUMES);
-        let signals = if consumes { hit } else { all };
-        if self.complete(key, None, [u64::from(signals.bits()), 0, 0]) && consumes {
-            Heard::Take
-        } else {
-            Heard::Done
+        if !self.claim(key, stage::CLAIMED) {
+            return Heard::Done;
         }
+        let consumes = self.has_option(option::CONSUMES);
+        let (signals, heard) = if consumes {
+            (hit, Heard::Take)
+        } else {
+            (all, Heard::Done)
+        };
+        let values = [u64::from(signals.bits()), 0, 0];
+        self.frame().set_result(0, values);
+        timer::remove(self);
+        let target = self.take_target();
+        heir::wake(self);
+        if let WaitTarget::Object(object) = target {
+            // Whoever raises the signals has the object, too.
+            drop(object);
+        }
+        heard
+    }
+
+    fn heard(&self, key: ObserverKey, _fresh: Signals, hit: Signals, all: Signals) -> Heard {
+        self.raised(key, hit, all)
     }
 }
 

@@ -40,6 +40,21 @@ impl<T: ?Sized> Borrowed<'_, T> {
     }
 }
 
+impl<'a, T> Borrowed<'a, T> {
+    /// The same value with its type widened, such as to a trait object:
+    /// `borrowed.widen(|value| value)`.
+    #[inline(always)]
+    pub fn widen<U: ?Sized>(self, coerce: fn(*mut T) -> *mut U) -> Borrowed<'a, U> {
+        let wide = coerce(self.value.as_ptr());
+        assert!(
+            core::ptr::addr_eq(wide, self.value.as_ptr()),
+            "widening must not change the address"
+        );
+        // SAFETY: the address is that of a value in a `Ref` that lives for `'a`.
+        unsafe { Borrowed::from_raw(NonNull::new_unchecked(wide)) }
+    }
+}
+
 impl<T: ?Sized> Clone for Borrowed<'_, T> {
     fn clone(&self) -> Self {
         *self

@@ -42,6 +42,7 @@ mod reference;
 mod running;
 #[cfg(feature = "sched-fuzz")]
 pub mod sched_fuzz;
+mod seat;
 mod slot;
 mod spin_lock;
 mod tie;
@@ -69,6 +70,7 @@ pub use queue::{Link, Linked, Queue};
 pub use ref_slot::RefSlot;
 pub use reference::{AllocError, Ref};
 pub use running::{RunningCell, Runs};
+pub use seat::Seat;
 pub use slot::Slot;
 pub use spin_lock::{MaskedGuard, SpinGuard, SpinLock};
 pub use tie::Tie;

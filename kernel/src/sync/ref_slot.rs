@@ -40,6 +40,18 @@ impl<T> RefSlot<T> {
         self.exchange(null_mut())
     }
 
+    /// As [`RefSlot::take`], where nobody else touches the slot at the same time.
+    #[inline(always)]
+    pub fn take_alone(&self) -> Option<Ref<T>> {
+        let old = self
+            .place
+            .load(unless_planted("reference-slot", Ordering::Acquire));
+        sched_point!();
+        self.place.store(null_mut(), Ordering::Relaxed);
+        // SAFETY: as in `exchange`, by what the caller says.
+        NonNull::new(old).map(|old| unsafe { Ref::from_raw(old) })
+    }
+
     /// As [`RefSlot::put`] into a slot that the caller knows to be empty, and that nobody
     /// else touches at the same time.
     #[inline(always)]

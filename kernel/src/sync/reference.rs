@@ -40,7 +40,17 @@ impl<T> Ref<T> {
     ///
     /// # Errors
     /// [`AllocError`] where there is no memory; `value` is dropped.
+    #[inline(always)]
     pub fn new(value: T) -> Result<Self, AllocError> {
+        Self::new_with(|| value)
+    }
+
+    /// Makes a value on the heap.
+    ///
+    /// # Errors
+    /// [`AllocError`] where there is no memory; `make` is dropped.
+    #[inline(always)]
+    pub fn new_with(make: impl FnOnce() -> T) -> Result<Self, AllocError> {
         const {
             assert!(
                 align_of::<T>() <= HEADER,
@@ -56,7 +66,7 @@ impl<T> Ref<T> {
         let value = unsafe {
             block.cast::<AtomicUsize>().write(AtomicUsize::new(1));
             let place = block.add(HEADER).cast::<T>();
-            place.write(value);
+            place.write(make());
             NonNull::new_unchecked(place)
         };
         Ok(Ref {

@@ -58,7 +58,7 @@ pub(super) fn event_wait(
     }
     wait_for(
         short,
-        event.to_ref().widen(|event| event),
+        &event.widen(|event| event),
         mask,
         deadline,
         Taking::Clears,

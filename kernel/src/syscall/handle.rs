@@ -6,8 +6,8 @@ use zerocopy::IntoBytes;
 
 use crate::cap::{Capability, KernelObject, Observer};
 use crate::process::{Process, revoke};
-use crate::sched::WaitTarget;
-use crate::sync::Ref;
+use crate::sched::{Ending, Thread, WaitTarget};
+use crate::sync::Borrowed;
 use crate::time::now_ns;
 
 use super::Args;
@@ -136,7 +136,7 @@ pub(super) fn object_wait(
     if raised.intersects(mask) {
         return Ok(u64::from(raised.bits()));
     }
-    wait_for(short, object, mask, deadline, Taking::Leaves)
+    wait_for(short, &object.borrow(), mask, deadline, Taking::Leaves)
 }
 
 /// Whether a wait clears the signals it ends with.
@@ -146,10 +146,42 @@ pub(super) enum Taking {
     Clears,
 }
 
-/// Makes the running thread wait for signals of an object that are not raised yet.
+/// How a wait for signals has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiting {
+    /// The thread waits; somebody else writes the results.
+    Waits,
+    /// It does not: a signal was raised meanwhile.
+    Raised,
+}
+
+/// Makes the running thread wait for signals of an object that were not raised a moment
+/// ago. Interrupts are masked.
+#[inline(always)]
+pub(super) fn begin_wait(
+    thread: &Borrowed<'_, Thread>,
+    object: &Borrowed<'_, dyn KernelObject>,
+    mask: Signals,
+    deadline: u64,
+    ending: Ending,
+) -> Result<Waiting, Error> {
+    let target = WaitTarget::Object(object.to_ref());
+    let key = thread.open_wait_ending(target, deadline, ending)?;
+    let observer = thread.widen(|thread| thread as *mut dyn Observer);
+    let signals = object.base().signals();
+    let seen = signals.observe_once(mask, key, &observer, || thread.waits_with(key));
+    if seen.is_ok_and(|raised| raised.is_empty()) || !thread.close_wait() {
+        return Ok(Waiting::Waits);
+    }
+    seen.map_err(|_| Error::NoMemory)?;
+    Ok(Waiting::Raised)
+}
+
+/// As [`begin_wait`]; what was raised meanwhile is the result.
+#[inline(always)]
 pub(super) fn wait_for(
     short: Short<'_>,
-    object: Ref<dyn KernelObject>,
+    object: &Borrowed<'_, dyn KernelObject>,
     mask: Signals,
     deadline: u64,
     taking: Taking,
@@ -157,19 +189,14 @@ pub(super) fn wait_for(
     if deadline != NEVER && (deadline == NOW || deadline <= now_ns()) {
         return Err(Error::TimedOut);
     }
-    let thread = short.thread();
-    let key = thread.open_wait(WaitTarget::Object(object.clone()), deadline)?;
-    if taking == Taking::Clears {
-        thread.consume_signals();
-    }
-    let signals = object.base().signals();
-    let observer: Ref<dyn Observer> = thread.to_ref().widen(|thread| thread as *mut dyn Observer);
-    let seen = signals.observe(mask, key, observer, false);
-    if seen.is_ok_and(|raised| raised.is_empty()) || !thread.close_wait() {
+    let ending = match taking {
+        Taking::Leaves => Ending::RESULTS,
+        Taking::Clears => Ending::TAKEN_SIGNALS,
+    };
+    if begin_wait(&short.thread(), object, mask, deadline, ending)? == Waiting::Waits {
         return short.blocked();
     }
-    // No memory, or raised between the first look and the second.
-    seen.map_err(|_| Error::NoMemory)?;
+    let signals = object.base().signals();
     let raised = match taking {
         Taking::Leaves => signals.raised(),
         Taking::Clears => signals.take(mask),

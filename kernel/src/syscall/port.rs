@@ -7,7 +7,7 @@ use zerocopy::IntoBytes;
 use crate::arch;
 use crate::ipc::Port;
 use crate::limits::PORT_EVENTS_MAX;
-use crate::sched::WaitTarget;
+use crate::sched::{Ending, WaitTarget};
 use crate::sync::Ref;
 use crate::time::now_ns;
 
@@ -76,15 +76,14 @@ pub(super) fn port_wait(cx: &Context, args: Args) -> Outcome {
             }
             // What is collected after the wait is written by this call, made again.
             arch::irq_disable();
+            cx.thread.set_call(Syscall::PortWait as u64, args);
+            let target = WaitTarget::List(port.waiter());
             cx.thread
-                .open_wait(WaitTarget::List(port.waiter()), deadline)?;
-            cx.thread.restart_call(Syscall::PortWait as u64, args);
+                .open_wait_ending(target, deadline, Ending::CALL_AGAIN)?;
             if port.enlist(cx.thread) {
                 return Ok(Outcome::Blocked);
             }
             if !cx.thread.close_wait() {
-                // Ended by somebody else, with an error: the call is not made again.
-                cx.thread.keep_results();
                 return Ok(Outcome::Blocked);
             }
             arch::irq_enable();

@@ -3,18 +3,19 @@
 use abi::{Error, Handle, NEVER, NOW, Rights, Signals, Syscall};
 
 use crate::arch;
-use crate::cap::{KernelObject, Observer};
+use crate::cap::KernelObject;
 use crate::console::terminal::Terminal;
 use crate::fs::vfs::File;
 use crate::ipc::{PipeEnd, Stop};
 use crate::limits::PIPE_BYTES_MIN;
 use crate::mm::{UserReader, UserWriter, copy_present_in, copy_present_out};
-use crate::sched::{Thread, WaitTarget};
+use crate::sched::{Ending, Thread};
 use crate::sync::{Borrowed, Ref};
 use crate::time::now_ns;
 
 use super::Args;
 use super::context::{Context, Outcome, Short};
+use super::handle::{Waiting, begin_wait};
 
 /// Bytes moved between a terminal and a program at a time.
 const CHUNK: usize = 1024;
@@ -189,19 +190,18 @@ fn wait_again(
     args: Args,
 ) -> Result<Begun, Error> {
     let [_, _, _, deadline, ..] = args;
-    let target = WaitTarget::Object(object.clone());
-    let key = thread.open_wait(target, deadline)?;
-    thread.restart_call(call as u64, args);
-    let observer: Ref<dyn Observer> = thread.to_ref().widen(|thread| thread as *mut dyn Observer);
-    let seen = object
-        .base()
-        .signals()
-        .observe(signals, key, observer, false);
-    if seen.is_ok_and(|raised| raised.is_empty()) || !thread.close_wait() {
-        return Ok(Begun::Waits);
-    }
-    seen.map_err(|_| Error::NoMemory)?;
-    Ok(Begun::Ready)
+    thread.set_call(call as u64, args);
+    let begun = begin_wait(
+        thread,
+        &object.borrow(),
+        signals,
+        deadline,
+        Ending::CALL_AGAIN,
+    )?;
+    Ok(match begun {
+        Waiting::Waits => Begun::Waits,
+        Waiting::Raised => Begun::Ready,
+    })
 }
 
 /// The outcome of a call that moved bytes, or that waits and is made again. `None`: what

@@ -4,7 +4,7 @@ use abi::process::ThreadArgs;
 use abi::scheduling::{EVERY_CPU, Scheduling, SchedulingClass};
 use abi::{Error, NEVER, Rights};
 
-use crate::arch::{self, UserFrame};
+use crate::arch::{self, Start};
 use crate::process::{Job, Process, ThreadObject, process_of};
 use crate::sched::{Parameters, Urgency};
 use crate::time::now_ns;
@@ -26,8 +26,13 @@ pub(super) fn thread_create(cx: &Context, [args, ..]: Args) -> Outcome {
         if !sound || !args.stack.is_multiple_of(16) {
             return Err(Error::InvalidArgument);
         }
-        let frame = UserFrame::starting(args.entry, args.stack, args.argument, args.tls);
-        let thread = Process::make_thread(&cx.process.to_ref(), frame)?;
+        let start = Start {
+            pc: args.entry,
+            sp: args.stack,
+            argument: args.argument,
+            tls: args.tls,
+        };
+        let thread = Process::make_thread(&cx.process.to_ref(), start)?;
         let handle = cx.add(thread.clone(), THREAD_RIGHTS);
         if handle.is_err() {
             // It starts and ends at once: a thread that was entered has to leave itself.

@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering;
 
 use aarch64_cpu::registers::{Readable, Writeable};
 
-use crate::arch::{Context, UserFrame, VectorState};
+use crate::arch::{Context, Start, UserFrame, VectorState};
 
 unsafe extern "C" {
     fn context_switch(previous: *const Context, next: *const Context);
@@ -74,11 +74,12 @@ pub fn copy_registers(current: &Context, to: &Context) {
     to.vector.copy_from(&current.vector);
 }
 
-/// Gives the running thread the registers with which a program starts: those of `frame`,
+/// Gives the running thread the registers with which a program starts: those of `start`,
 /// and vector registers of zeros. Interrupts are masked.
-pub fn replace_registers(current: &Context, frame: &UserFrame) {
-    current.frame.copy_from(frame);
-    aarch64_cpu::registers::TPIDR_EL0.set(frame.tls());
+pub fn replace_registers(current: &Context, start: &Start) {
+    current.frame.copy_from(&UserFrame::default());
+    current.frame.begin(start);
+    aarch64_cpu::registers::TPIDR_EL0.set(start.tls);
     current.vector.copy_from(&VectorState::default());
     if current.vector_live.load(Ordering::Relaxed) != 0 {
         // SAFETY: as in `load_vector_state`.

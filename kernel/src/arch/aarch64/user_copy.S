@@ -39,6 +39,17 @@ user_copy_in_block_end:
     subs    x3, x3, #64
     b.hs    user_copy_in_block
 user_copy_in_bytes:
+    subs    x3, x2, #8
+    b.lo    user_copy_in_rest
+user_copy_in_word:
+    ldtr    x4, [x1]
+user_copy_in_word_end:
+    str     x4, [x0], #8
+    add     x1, x1, #8
+    mov     x2, x3
+    subs    x3, x3, #8
+    b.hs    user_copy_in_word
+user_copy_in_rest:
     cbz     x2, user_copy_done
 user_copy_in_byte:
     ldtrb   w4, [x1]
@@ -51,6 +62,7 @@ user_copy_done:
     mov     x0, x2
     ret
 COPY_TABLE user_copy_in_block, user_copy_in_block_end, user_copy_in_bytes
+COPY_TABLE user_copy_in_word, user_copy_in_word_end, user_copy_in_rest
 COPY_TABLE user_copy_in_byte, user_copy_in_byte_end, user_copy_done
 
 .global user_copy_out
@@ -78,6 +90,19 @@ user_copy_out_block_end:
     subs    x3, x3, #64
     b.hs    user_copy_out_next
 user_copy_out_bytes:
+    subs    x3, x2, #8
+    b.lo    user_copy_out_rest
+user_copy_out_word_next:
+    ldr     x4, [x1]
+user_copy_out_word:
+    sttr    x4, [x0]
+user_copy_out_word_end:
+    add     x0, x0, #8
+    add     x1, x1, #8
+    mov     x2, x3
+    subs    x3, x3, #8
+    b.hs    user_copy_out_word_next
+user_copy_out_rest:
     cbz     x2, user_copy_done
 user_copy_out_byte_next:
     ldrb    w4, [x1], #1
@@ -90,6 +115,7 @@ user_copy_out_byte_end:
     mov     x0, x2
     ret
 COPY_TABLE user_copy_out_block, user_copy_out_block_end, user_copy_out_bytes
+COPY_TABLE user_copy_out_word, user_copy_out_word_end, user_copy_out_rest
 COPY_TABLE user_copy_out_byte, user_copy_out_byte_end, user_copy_done
 
 // user_load_u32(address: x0) -> x0 = value, or all ones where it faults.

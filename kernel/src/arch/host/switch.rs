@@ -1,6 +1,6 @@
 //! Nothing switches on the host; the queues and states above are tested without it.
 
-use crate::arch::{Context, UserFrame, VectorState};
+use crate::arch::{Context, Start, UserFrame, VectorState};
 
 #[cfg(feature = "model")]
 pub use super::model::baton::{leave, switch};
@@ -43,12 +43,12 @@ pub fn load_vector_state(_current: &Context) {}
 /// Copies what there is of a thread's registers.
 pub fn copy_registers(current: &Context, to: &Context) {
     to.frame.copy_from(&current.frame);
-    to.frame.set_tls(current.frame.tls());
     to.vector.copy_from(&current.vector);
 }
 
 /// Replaces what there is of a thread's registers.
-pub fn replace_registers(current: &Context, frame: &UserFrame) {
-    current.frame.copy_from(frame);
+pub fn replace_registers(current: &Context, start: &Start) {
+    current.frame.copy_from(&UserFrame::default());
+    current.frame.begin(start);
     current.vector.copy_from(&VectorState::default());
 }

@@ -1,4 +1,4 @@
-//! What a kernel with the feature `sched-fuzz` does by itself: its seed, and its watchdog.
+//! Seed, planted mistake and watchdog of a kernel with the feature `sched-fuzz`.
 
 use crate::sync::{plant, sched_fuzz};
 use crate::time::now_ns;

@@ -79,7 +79,7 @@ pub fn futex_wait(
             Some(value) if value != expected => FutexOutcome::Changed,
             // Who ends a wait takes the thread off the list under this lock: where that
             // has been already, nobody would take it off again.
-            Some(_) if !thread.waits() && !planted("wait-enlist") => FutexOutcome::Changed,
+            Some(_) if !thread.waits() => FutexOutcome::Changed,
             Some(_) => match waiting.push(thread.to_ref()) {
                 Ok(()) => FutexOutcome::Waits,
                 Err(_) => FutexOutcome::Failed(Error::BadState),

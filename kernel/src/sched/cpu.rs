@@ -3,7 +3,7 @@
 use crate::arch::{self, PENDING_ATTENTION};
 use crate::limits::CPUS_MAX;
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::{MaskedGuard, Ref, RunningCell, SpinLock, planted, sched_point};
+use crate::sync::{MaskedGuard, Ref, RunningCell, SpinLock, sched_point};
 use crate::time::ns_of_ticks;
 use crate::word;
 
@@ -111,7 +111,7 @@ pub(super) fn make_ready(thread: &Thread, from: u32) {
         let home = thread.home.load(Ordering::Relaxed);
         sched_point!();
         let queue = queue(home as usize).lock_masked();
-        if thread.home.load(Ordering::Relaxed) != home && !planted("home-look-again") {
+        if thread.home.load(Ordering::Relaxed) != home {
             continue;
         }
         if from == state::WAITING {

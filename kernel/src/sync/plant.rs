@@ -41,17 +41,15 @@ mod chosen {
     use crate::sync::atomic::{AtomicBool, Ordering};
 
     /// The mistakes that a booted kernel can be made to make.
-    const KNOWN: [&str; 11] = [
+    const KNOWN: [&str; 9] = [
         "wait-finished",
         "wait-kill",
         "wait-claim",
-        "wait-enlist",
         "futex-look",
         "queue-look-again",
         "park-permit",
         "epoch-quiesce",
         "stack-in-use",
-        "home-look-again",
         "lock-order",
     ];
 

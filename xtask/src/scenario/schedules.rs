@@ -28,16 +28,24 @@ const LIMIT: Duration = Duration::from_secs(180);
 
 /// What is run with every seed: the tests in which threads meet.
 const TESTS: &str = "SelfTest threads:: events:: ports:: calls:: channels:: pipes:: timers:: \
-                     waits:: exits:: races:: revocation:: upcalls::";
+                     waits:: meetings:: \
+                     exits:: races:: revocation:: upcalls::";
 
-/// A mistake that the kernel can be made to make, and a seed known to find it.
-struct Plant {
-    name: &'static str,
-    seed: u64,
-}
+/// What is run with a mistake: those tests that are to find it.
+const PLANT_TESTS: &str = "SelfTest threads:: meetings::";
 
-/// Every mistake, as `kernel/src/sync/plant.rs` lists them.
-const PLANTS: &[Plant] = &[];
+/// Every mistake that the kernel can be made to make (`kernel/src/sync/plant.rs`).
+const PLANTS: [&str; 9] = [
+    "wait-finished",
+    "wait-kill",
+    "wait-claim",
+    "futex-look",
+    "queue-look-again",
+    "park-permit",
+    "epoch-quiesce",
+    "stack-in-use",
+    "lock-order",
+];
 
 /// The kernel that changes its schedule, built.
 struct Fuzzed<'a> {
@@ -67,7 +75,7 @@ impl Fuzzed<'_> {
     }
 
     /// Runs the tests with a seed.
-    fn run(&self, seed: u64, plant: Option<&str>) -> anyhow::Result<Outcome> {
+    fn run(&self, seed: u64, plant: Option<&str>, tests: &str) -> anyhow::Result<Outcome> {
         let outcome = self.rig.run_for(self.machine(seed, plant)?, TESTS, LIMIT)?;
         // A kernel that did not understand its seed would prove nothing.
         let word = format!("sched-fuzz: seed {seed}");
@@ -113,7 +121,7 @@ pub fn seeds_find_nothing(rig: &Rig<'_>) -> anyhow::Result<()> {
     let mut findings = Vec::new();
     for seed in (first..).take(usize::try_from(count)?) {
         let start = Instant::now();
-        let outcome = fuzzed.run(seed, None)?;
+        let outcome = fuzzed.run(seed, None, TESTS)?;
         let seconds = start.elapsed().as_secs_f32();
         match found(&outcome) {
             None => println!("        seed {seed}: {} ({seconds:.1} s)", course(&outcome)),
@@ -136,28 +144,31 @@ pub fn seeds_find_nothing(rig: &Rig<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every planted mistake is found within so many seeds.
+/// Every planted mistake is found within so many seeds, with which nothing is found
+/// otherwise.
 pub fn planted_races_are_found(rig: &Rig<'_>) -> anyhow::Result<()> {
     let fuzzed = Fuzzed::new(rig)?;
+    let mut used = 0;
     for plant in PLANTS {
-        let seeds: Vec<u64> = match rig.lab.is_full {
-            true => (1..=SEEDS_TO_FIND).collect(),
-            false => vec![plant.seed],
-        };
         let mut finding = None;
-        for seed in seeds {
-            let start = Instant::now();
-            let what = found(&fuzzed.run(seed, Some(plant.name))?);
-            if let Some(what) = what {
-                let seconds = start.elapsed().as_secs_f32();
-                finding = Some(format!("seed {seed}: {what} ({seconds:.1} s)"));
+        for seed in 1..=SEEDS_TO_FIND {
+            used = used.max(seed);
+            let outcome = fuzzed.run(seed, Some(plant), PLANT_TESTS)?;
+            finding = found(&outcome).map(|what| (seed, what));
+            if finding.is_some() {
                 break;
             }
         }
-        let Some(finding) = finding else {
-            bail!("{} was not found", plant.name);
+        let Some((seed, what)) = finding else {
+            bail!("{plant} was not found with {SEEDS_TO_FIND} seeds");
         };
-        println!("        {}: {finding}", plant.name);
+        println!("        {plant}: seed {seed}: {what}");
+    }
+    for seed in 1..=used {
+        let outcome = fuzzed.run(seed, None, PLANT_TESTS)?;
+        if let Some(what) = found(&outcome) {
+            bail!("seed {seed} without a mistake: {what}\n{outcome}");
+        }
     }
     Ok(())
 }
@@ -166,7 +177,8 @@ pub fn planted_races_are_found(rig: &Rig<'_>) -> anyhow::Result<()> {
 pub fn repeat(seed: u64, plant: Option<&str>) -> anyhow::Result<u8> {
     let lab = Lab::new(seed, false)?;
     let rig = lab.rig("repro")?;
-    let outcome = Fuzzed::new(&rig)?.run(seed, plant)?;
+    let tests = plant.map_or(TESTS, |_| PLANT_TESTS);
+    let outcome = Fuzzed::new(&rig)?.run(seed, plant, tests)?;
     print!("{outcome}");
     let finding = found(&outcome);
     match &finding {

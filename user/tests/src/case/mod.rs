@@ -15,6 +15,7 @@ pub mod files;
 pub mod heartbeat;
 pub mod instructions;
 pub mod jobs;
+pub mod meetings;
 pub mod memory;
 pub mod pipes;
 pub mod pointers;
@@ -66,6 +67,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         descriptors::CASES,
         shell::CASES,
         waits::CASES,
+        meetings::CASES,
         calls::CASES,
         channels::CASES,
         processes::CASES,

@@ -76,7 +76,7 @@ impl Fuzzed<'_> {
 
     /// Runs the tests with a seed.
     fn run(&self, seed: u64, plant: Option<&str>, tests: &str) -> anyhow::Result<Outcome> {
-        let outcome = self.rig.run_for(self.machine(seed, plant)?, TESTS, LIMIT)?;
+        let outcome = self.rig.run_for(self.machine(seed, plant)?, tests, LIMIT)?;
         // A kernel that did not understand its seed would prove nothing.
         let word = format!("sched-fuzz: seed {seed}");
         ensure!(outcome.log.contains(&word), "no line {word:?}\n{outcome}");

@@ -147,10 +147,10 @@ macro_rules! for_each_syscall {
             27 PortWait port_wait (port: Handle, events: Out, count: Count, deadline: Deadline) -> (count)
                 rights "port: READ" errors [Fault, InvalidArgument, TimedOut];
 
-            #[doc = "Waits while the 32-bit word at an address has the expected value."]
+            #[doc = "Waits while the 32-bit word at an address has the expected value. A word of a Memory that several processes map is the same for all of them. May end without a wake."]
             28 FutexWait futex_wait (word: In, expected: Value, deadline: Deadline) -> ()
                 rights "" errors [Fault, InvalidArgument, WouldBlock, TimedOut];
-            #[doc = "Wakes up to `limit` threads that wait on the word; returns how many."]
+            #[doc = "Wakes up to `limit` threads that wait on the word, in every process that maps it; returns how many."]
             29 FutexWake futex_wake (word: In, limit: Value) -> (woken)
                 rights "" errors [Fault, InvalidArgument];
 

@@ -105,6 +105,9 @@ pub struct SyscallTable<const ROWS: usize> {
     /// The calls whose `short` is [`try_call`](super::try_call), the short way; for any
     /// other one that refuses.
     pub tried: [ShortHandler; ROWS],
+    /// Where the running thread gives the CPU up in a call; its results come later.
+    /// Interrupts are masked.
+    pub blocked: extern "C" fn() -> !,
 }
 
 /// What kind of access faulted.
@@ -178,8 +181,6 @@ pub struct Hooks {
     pub mend_fault: fn(u64, Access) -> bool,
     /// A program faulted.
     pub user_fault: fn(&UserFault),
-    /// The running thread gave up the CPU in a system call; its results come later.
-    pub syscall_blocked: fn() -> !,
     /// Pending bits were seen on the way back to a program.
     pub user_work: fn(),
     /// Pending bits were seen on the way back to interruptible kernel code.

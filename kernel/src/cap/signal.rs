@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use abi::Signals;
 
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{AllocError, Borrowed, Ref, Seat, SpinLock};
+use crate::sync::{AllocError, Borrowed, Ref, Seat, SpinGuard, SpinLock};
 use crate::word;
 
 /// Tells an observer's registrations apart.
@@ -133,15 +133,25 @@ impl SignalSet {
             return;
         }
         let raised = observers.tell_waiting(signals_in(word), raise);
-        if !observers.others.is_empty() {
-            let gone = observers.tell_others(raised, raise);
-            self.finish_update(gone.left, &observers);
-            // Dropped only after the lock: an observer may be the last to hold its object.
-            drop(observers);
-            drop(gone);
-            return;
+        if observers.others.is_empty() {
+            self.finish_update(raised, &observers);
+        } else {
+            self.tell_others(observers, raised, raise);
         }
-        self.finish_update(raised, &observers);
+    }
+
+    #[inline(never)]
+    fn tell_others(
+        &self,
+        mut observers: SpinGuard<'_, Observers>,
+        raised: Signals,
+        raise: Signals,
+    ) {
+        let gone = observers.tell_others(raised, raise);
+        self.finish_update(gone.left, &observers);
+        // Dropped only after the lock: an observer may be the last to hold its object.
+        drop(observers);
+        drop(gone);
     }
 
     /// Stores what is still raised after observers were told.
@@ -155,6 +165,9 @@ impl SignalSet {
     /// Takes those of `mask` that are raised, clearing them.
     #[inline]
     pub fn take(&self, mask: Signals) -> Signals {
+        if !self.raised().intersects(mask) {
+            return Signals::empty();
+        }
         if let Some(word) = self.change_unwatched(mask, Signals::empty()) {
             return signals_in(word).intersection(mask);
         }
@@ -206,7 +219,7 @@ impl SignalSet {
     ///
     /// # Errors
     /// [`AllocError`] where there is no memory.
-    #[inline]
+    #[inline(always)]
     pub fn observe_once(
         &self,
         mask: Signals,
@@ -217,7 +230,7 @@ impl SignalSet {
         let mut observers = self.observers.lock_masked();
         if !observers.is_empty() {
             drop(observers);
-            return self.observe(mask, key, observer.to_ref(), false);
+            return self.observe_too(mask, key, observer);
         }
         let hit = self.watch(mask);
         // Who ends the wait does so before it takes the registration back under the lock.
@@ -229,6 +242,16 @@ impl SignalSet {
             self.word.fetch_and(!WATCHED, Ordering::Release);
         }
         Ok(hit)
+    }
+
+    #[cold]
+    fn observe_too(
+        &self,
+        mask: Signals,
+        key: ObserverKey,
+        observer: &Borrowed<'_, dyn Observer>,
+    ) -> Result<Signals, AllocError> {
+        self.observe(mask, key, observer.to_ref(), false)
     }
 
     /// Takes a registration back; returns whether it was there.

@@ -11,7 +11,6 @@ pub(super) static HOOKS: Hooks = Hooks {
     ipi,
     mend_fault: sched::mend_fault,
     user_fault: process::handle_user_fault,
-    syscall_blocked: sched::block_frameless,
     user_work: sched::handle_user_pending,
     kernel_preempt: sched::preempt_kernel,
     kernel_fault,

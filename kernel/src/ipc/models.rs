@@ -6,6 +6,7 @@ use std::boxed::Box;
 
 use crate::arch::model::spawn_cpu;
 use crate::arch::{irq_disable, irq_enable};
+use crate::mm::WordKey;
 use crate::model_test;
 use crate::sched::models::{MANY, all_end, boot, thread};
 use crate::sched::{block_frameless, current};
@@ -13,7 +14,10 @@ use crate::sync::atomic::{AtomicU32, Ordering};
 
 use super::{FutexOutcome, futex_wait, futex_wake};
 
-const SPACE: u64 = 1;
+/// The name of a word.
+fn key(address: u64) -> WordKey {
+    WordKey { of: 1, at: address }
+}
 
 model_test!(
     /// Whoever waits for a word to change goes on when it has changed.
@@ -27,7 +31,7 @@ model_test!(
             let end = end.clone();
             thread(move |_, _| {
                 irq_disable();
-                let outcome = futex_wait(&current(), SPACE, address, 0, abi::NEVER);
+                let outcome = futex_wait(&current(), key(address), address, 0, abi::NEVER);
                 if outcome == FutexOutcome::Waits {
                     block_frameless();
                 }
@@ -39,7 +43,7 @@ model_test!(
         }
         drop(spawn_cpu(5, move || {
             word.store(1, Ordering::Relaxed);
-            assert!(futex_wake(SPACE, address, 2) <= 2);
+            assert!(futex_wake(key(address), 2) <= 2);
         }));
         end.wait();
     }
@@ -59,7 +63,7 @@ model_test!(
                 irq_disable();
                 // A lock: 0 is free, 1 held, as programs make it.
                 if word.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
-                    if futex_wait(&current(), SPACE, address, 1, abi::NEVER) == FutexOutcome::Waits {
+                    if futex_wait(&current(), key(address), address, 1, abi::NEVER) == FutexOutcome::Waits {
                         block_frameless();
                     }
                     irq_enable();
@@ -67,7 +71,7 @@ model_test!(
                 }
                 irq_enable();
                 word.store(0, Ordering::Release);
-                futex_wake(SPACE, address, 1);
+                futex_wake(key(address), 1);
                 end.one();
                 false
             });

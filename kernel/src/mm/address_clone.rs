@@ -6,6 +6,7 @@ use core::ops::ControlFlow;
 use crate::account::{Account, Resource};
 use crate::arch;
 use crate::sync::Ref;
+use crate::sync::atomic::Ordering;
 
 use super::address_space::{AddressSpace, CHARGED, FaultError, Inner, MapError};
 use super::frame::Frames;
@@ -48,6 +49,8 @@ impl AddressSpace {
         theirs: &mut Inner,
     ) -> Result<(), MapError> {
         theirs.list = ours.list.try_clone()?;
+        let shares = self.shares.load(Ordering::Relaxed);
+        copy.shares.store(shares, Ordering::Relaxed);
         let frames = Frames::all().ok_or(MapError::NoMemory)?;
         for vma in ours.list.iter().filter(|vma| !vma.dying) {
             if let Some(pages) = vma.backing.watched() {

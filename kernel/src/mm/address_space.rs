@@ -6,6 +6,7 @@ use core::ops::ControlFlow;
 use crate::account::{Account, Resource};
 use crate::arch::{self, Access, PageFlags};
 use crate::limits::{MAPPING_BYTES_MAX, MEMORY_MAP_END};
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Ref, SpinLock, Tie};
 
 use super::fault::{self, Step};
@@ -34,6 +35,8 @@ pub struct AddressSpace {
     translation: Ref<Translation>,
     pub(super) layout: Layout,
     pub(super) account: Ref<Account>,
+    /// It has mapped memory that others may map, too.
+    pub(super) shares: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -156,6 +159,7 @@ impl AddressSpace {
             translation,
             layout,
             account,
+            shares: AtomicBool::new(false),
         })
     }
 
@@ -202,6 +206,9 @@ impl AddressSpace {
         }
         let start = this.place(&inner, &request)?;
         let end = start.saturating_add(request.bytes);
+        if matches!(request.backing, Backing::Memory { private: false, .. }) {
+            this.shares.store(true, Ordering::Relaxed);
+        }
         let watched = request.backing.watched().cloned();
         if let Some(pages) = &watched {
             pages.add_mapper(this).map_err(|_| MapError::NoMemory)?;

@@ -38,6 +38,7 @@ mod translation;
 mod unmap;
 mod user;
 mod vma;
+mod word_key;
 
 pub use address_space::{AddressSpace, FaultError, MapError, MapRequest};
 pub use asid::{asid_generations, limit_asid_bits};
@@ -54,9 +55,11 @@ pub use reclaim::{reclaim, set_reclaimer};
 pub use reservation::{HeapReservation, HeapReserve, RESERVE_RUN_BYTES, has_reservation};
 pub use translation::Translation;
 pub use user::{
-    CopyError, UserReader, UserWriter, copy_present_in, copy_present_out, load_user_u32,
+    CopyError, UserReader, UserWriter, copy_present_in, copy_present_out, load_present_u32,
+    load_user_u32,
 };
 pub use vma::Backing;
+pub use word_key::WordKey;
 
 /// Bytes in a page, as the page tables count.
 pub const PAGE: u64 = abi::PAGE_SIZE as u64;

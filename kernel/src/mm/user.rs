@@ -286,6 +286,13 @@ pub fn load_user_u32(space: &AddressSpace, address: u64) -> Result<u32, CopyErro
     Err(CopyError::Fault)
 }
 
+/// As [`load_user_u32`], where its page is present. Never sleeps.
+#[inline]
+pub fn load_present_u32(address: u64) -> Option<u32> {
+    check_range(address, size_of::<u32>()).ok()?;
+    arch::load_user_u32(address)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -42,8 +42,9 @@ pub use heir::end_interrupt;
 pub use idle::{start_boot_cpu, start_this_cpu};
 pub use parameters::Parameters;
 pub use switch::{
-    block_frameless, current, current_on, enqueue, exit_current, handle_ipi, handle_user_pending,
-    mend_fault, preempt_kernel, resume_current, switch_to, yield_frameless, yield_now,
+    block_frameless, call_blocked, current, current_on, enqueue, exit_current, handle_ipi,
+    handle_user_pending, mend_fault, preempt_kernel, resume_current, switch_to, yield_frameless,
+    yield_now,
 };
 pub use thread::{Owner, Thread, ThreadError, ThreadStart, Used, spawn_kernel_thread};
 pub use timer::handle_timer;

@@ -142,6 +142,7 @@ fn settle_elsewhere(me: usize, previous: &Thread, how: Departure) {
 }
 
 /// What has to be right before a thread goes on.
+#[inline(always)]
 pub(super) fn prepare(next: &Thread) {
     next.apply_restart();
     if next.needs_attention() {
@@ -184,13 +185,10 @@ fn leave(previous: &Thread, how: Departure) -> ! {
 /// run queue is touched, and `next` uses up the slice.
 #[inline(always)]
 pub fn switch_to(next: Ref<Thread>) -> ! {
-    let previous = current();
-    next.set_home(arch::cpu_id());
+    let cpu = arch::this_cpu();
+    next.home.store(cpu.id(), Ordering::Relaxed);
     next.context.set_on_cpu();
-    if let Some(token) = CURRENT.replace(Some(next)) {
-        // A running thread is not held.
-        previous.held.fill(token);
-    }
+    let (previous, next) = CURRENT.pass(cpu, next, |previous| &previous.held);
     previous.state.store(state::WAITING, Ordering::Relaxed);
     sched_point!();
     fence(Ordering::SeqCst);
@@ -198,7 +196,6 @@ pub fn switch_to(next: Ref<Thread>) -> ! {
         // Somebody ended the wait meanwhile, and found the thread still here.
         make_ready(&previous, state::WAITING);
     }
-    let next = current();
     prepare(&next);
     arch::leave(&previous.context, &next.context)
 }
@@ -232,6 +229,11 @@ pub fn yield_frameless() -> ! {
 /// The running thread waits, with its state in its frame.
 pub fn block_frameless() -> ! {
     arch::irq_disable();
+    call_blocked()
+}
+
+/// As [`block_frameless`], with interrupts masked.
+pub extern "C" fn call_blocked() -> ! {
     // The switch is what was asked for; what concerns a thread is raised when it goes on.
     let pending = arch::take_pending();
     if pending & !PENDING_BLOCKED == 0

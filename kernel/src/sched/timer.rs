@@ -69,10 +69,14 @@ pub(super) fn insert(deadline: u64, thread: &Ref<Thread>) -> Result<(), AllocErr
 }
 
 /// Takes a thread's deadline back.
+#[inline(always)]
 pub(super) fn remove(thread: &Thread) {
-    if !thread.timer_slot.is_used() {
-        return;
+    if thread.timer_slot.is_used() {
+        remove_used(thread);
     }
+}
+
+fn remove_used(thread: &Thread) {
     let cpu = thread.timer_cpu.load(Ordering::Relaxed) as usize;
     heap(cpu).lock().remove(thread);
 }

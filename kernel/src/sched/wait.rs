@@ -132,7 +132,7 @@ impl Borrowed<'_, Thread> {
     ///
     /// # Errors
     /// [`WaitError`]; the wait is not open.
-    #[inline]
+    #[inline(always)]
     pub fn open_wait_ending(
         &self,
         target: WaitTarget,
@@ -318,6 +318,32 @@ impl Thread {
         self.complete(self.wait.load(Ordering::Acquire), error, values)
     }
 
+    /// Ends the wait of a thread that the caller has taken off its list, whose lock it
+    /// holds, without an error and without values. Interrupts are masked.
+    #[inline]
+    pub fn complete_listed(&self) -> bool {
+        let key = self.wait.load(Ordering::Acquire);
+        let claimed = self.claim(key, stage::CLAIMED);
+        if claimed {
+            match self.finish_with([0; 3]) {
+                WaitTarget::None | WaitTarget::Sleep | WaitTarget::Static(_) => {}
+                target => drop(target),
+            }
+        }
+        claimed
+    }
+
+    /// Lets a thread go on whose wait the caller has claimed, without an error; returns what
+    /// it waited for. Interrupts are masked.
+    #[inline(always)]
+    fn finish_with(&self, values: [u64; 3]) -> WaitTarget {
+        self.frame().set_result(0, values);
+        timer::remove(self);
+        let target = core::mem::replace(&mut *self.target.lock_masked(), WaitTarget::None);
+        heir::wake(self);
+        target
+    }
+
     /// Ends the frameless wait named by `key`, if it is still open: writes its results,
     /// takes it off its lists and lets the thread run. Returns whether it was open.
     pub fn complete(&self, key: ObserverKey, error: Option<Error>, values: [u64; 3]) -> bool {
@@ -468,7 +494,7 @@ impl Thread {
 }
 
 impl Observer for Thread {
-    #[inline]
+    #[inline(always)]
     fn raised(&self, key: ObserverKey, hit: Signals, all: Signals) -> Heard {
         if !self.claim(key, stage::CLAIMED) {
             return Heard::Done;
@@ -479,12 +505,7 @@ impl Observer for Thread {
         } else {
             (all, Heard::Done)
         };
-        let values = [u64::from(signals.bits()), 0, 0];
-        self.frame().set_result(0, values);
-        timer::remove(self);
-        let target = self.take_target();
-        heir::wake(self);
-        if let WaitTarget::Object(object) = target {
+        if let WaitTarget::Object(object) = self.finish_with([u64::from(signals.bits()), 0, 0]) {
             // Whoever raises the signals has the object, too.
             drop(object);
         }

@@ -39,6 +39,28 @@ impl<T: Runs> RunningCell<T> {
         NonNull::new(old.cast::<T>()).map(|old| unsafe { Ref::from_raw(old) })
     }
 
+    /// Makes `next` what runs on `cpu`, and puts what ran into its empty slot `place`;
+    /// returns both. Interrupts are masked.
+    ///
+    /// # Panics
+    /// Where nothing ran.
+    #[inline(always)]
+    pub fn pass(
+        &self,
+        cpu: ThisCpu,
+        next: Ref<T>,
+        place: impl FnOnce(&T) -> &RefSlot<T>,
+    ) -> (Borrowed<'static, T>, Borrowed<'static, T>) {
+        let previous = self.get_on(cpu).expect("a thread runs");
+        let new = next.into_raw();
+        cpu.running_place()
+            .store(new.as_ptr().cast::<Context>(), Ordering::Relaxed);
+        // SAFETY: the place owned the reference, and gives it to the slot.
+        place(&previous).fill(unsafe { Ref::from_raw(previous.as_raw()) });
+        // SAFETY: as in `get`.
+        (previous, unsafe { Borrowed::from_raw(new) })
+    }
+
     /// Makes what is in the slot `next` what runs on `cpu`, and puts what ran into the slot
     /// `previous`, which is empty; nobody else touches either slot meanwhile. False, and
     /// nothing is done, where nothing is in `next`.

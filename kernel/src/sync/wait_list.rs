@@ -53,6 +53,22 @@ impl<T: Linked> WaitList<T> {
         found
     }
 
+    /// Takes the first element for which `wanted` is true off.
+    #[inline]
+    pub fn take_first(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Option<Borrowed<'_, T>> {
+        let mut next = self.chain.first();
+        while let Some(element) = next {
+            // SAFETY: as in `pop`.
+            let borrowed: Borrowed<'_, T> = unsafe { Borrowed::from_raw(element) };
+            if wanted(&borrowed) {
+                self.chain.unlink(element);
+                return Some(borrowed);
+            }
+            next = self.chain.after(element);
+        }
+        None
+    }
+
     /// Takes the last element for which `wanted` is true off.
     #[inline]
     pub fn take_last(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Option<Borrowed<'_, T>> {

@@ -1,20 +1,63 @@
 //! Futexes.
 
-use abi::{Error, NOW};
+use abi::{Error, NEVER, NOW};
 
 use crate::arch;
 use crate::ipc::{self, FutexOutcome};
-use crate::mm::load_user_u32;
+use crate::mm::{load_present_u32, load_user_u32};
+use crate::process::process_of;
 use crate::time::now_ns;
 
 use super::Args;
-use super::context::{Context, Outcome};
+use super::context::{Context, Outcome, Short};
+
+/// Threads that are woken with interrupts masked.
+const AT_ONCE_MAX: u64 = 4;
 
 fn check_word(word: u64) -> Result<(), Error> {
     if !word.is_multiple_of(4) {
         return Err(Error::InvalidArgument);
     }
     Ok(())
+}
+
+/// The short way of [`futex_wait`]: without a deadline, for a word that is in memory.
+#[inline(always)]
+pub(super) fn futex_wait_at_once(
+    short: Short<'_>,
+    [word, expected, deadline, ..]: Args,
+) -> Option<Result<u64, Error>> {
+    check_word(word).ok()?;
+    let expected = u32::try_from(expected).ok()?;
+    if load_present_u32(word)? != expected {
+        return Some(Err(Error::WouldBlock));
+    }
+    if deadline != NEVER {
+        return None;
+    }
+    let thread = short.thread();
+    let key = process_of(&thread).space().word_key(word);
+    match ipc::futex_wait(&thread, key, word, expected, NEVER) {
+        FutexOutcome::Waits => Some(short.blocked()),
+        FutexOutcome::Changed => Some(Err(Error::WouldBlock)),
+        FutexOutcome::Failed(error) => Some(Err(error)),
+        FutexOutcome::NotPresent => None,
+    }
+}
+
+/// The short way of [`futex_wake`].
+#[inline(always)]
+pub(super) fn futex_wake_at_once(
+    short: Short<'_>,
+    [word, limit, ..]: Args,
+) -> Option<Result<u64, Error>> {
+    check_word(word).ok()?;
+    load_present_u32(word)?;
+    if limit > AT_ONCE_MAX {
+        return None;
+    }
+    let key = process_of(&short.thread()).space().word_key(word);
+    Some(Ok(ipc::futex_wake(key, limit)))
 }
 
 pub(super) fn futex_wait(cx: &Context, [word, expected, deadline, ..]: Args) -> Outcome {
@@ -30,7 +73,8 @@ pub(super) fn futex_wait(cx: &Context, [word, expected, deadline, ..]: Args) -> 
                 return Err(Error::TimedOut);
             }
             arch::irq_disable();
-            let outcome = ipc::futex_wait(cx.thread, cx.process.id(), word, expected, deadline);
+            let key = cx.process.space().word_key(word);
+            let outcome = ipc::futex_wait(cx.thread, key, word, expected, deadline);
             if outcome == FutexOutcome::Waits {
                 return Ok(Outcome::Blocked);
             }
@@ -50,11 +94,8 @@ pub(super) fn futex_wake(cx: &Context, [word, limit, ..]: Args) -> Outcome {
         check_word(word)?;
         // A word that nobody could wait on is a mistake worth telling.
         load_user_u32(cx.process.space(), word)?;
-        Ok(Outcome::value(ipc::futex_wake(
-            cx.process.id(),
-            word,
-            limit,
-        )))
+        let key = cx.process.space().word_key(word);
+        Ok(Outcome::value(ipc::futex_wake(key, limit)))
     };
     Outcome::from(wake())
 }

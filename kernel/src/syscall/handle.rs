@@ -177,8 +177,9 @@ pub(super) fn begin_wait(
     Ok(Waiting::Raised)
 }
 
-/// As [`begin_wait`]; what was raised meanwhile is the result.
-#[inline(always)]
+/// As [`begin_wait`]; what was raised meanwhile is the result. Kept out of its callers,
+/// which mostly find a signal raised and need no frame.
+#[inline(never)]
 pub(super) fn wait_for(
     short: Short<'_>,
     object: &Borrowed<'_, dyn KernelObject>,

@@ -56,7 +56,7 @@ use directory::{
 };
 use event::{event_create, event_signal, event_wait};
 use file::{file_memory, file_read, file_seek, file_stat, file_sync, file_truncate, file_write};
-use futex::{futex_wait, futex_wake};
+use futex::{futex_wait, futex_wait_at_once, futex_wake, futex_wake_at_once};
 use handle::{
     handle_close, handle_duplicate, handle_info, handle_list, handle_revoke, object_wait,
 };
@@ -220,6 +220,12 @@ macro_rules! short_or_long {
     };
     ($number:literal port_reply_wait) => {
         direct!($number port_reply_wait port_reply_wait_at_once);
+    };
+    ($number:literal futex_wait) => {
+        tried!($number futex_wait futex_wait_at_once);
+    };
+    ($number:literal futex_wake) => {
+        tried!($number futex_wake futex_wake_at_once);
     };
     ($number:literal stream_read) => {
         tried!($number stream_read stream_read_at_once);
@@ -389,6 +395,7 @@ macro_rules! dispatch {
             long: LONG,
             direct: DIRECT,
             tried: TRIED,
+            blocked: crate::sched::call_blocked,
         };
 
         /// The same for processes that have given something up.
@@ -397,6 +404,7 @@ macro_rules! dispatch {
             long: [ $( entry::$name::strict, )+ no_long_call ],
             direct: STRICT_DIRECT,
             tried: [NO_TRIED; ROWS],
+            blocked: crate::sched::call_blocked,
         };
     };
 }

@@ -1,19 +1,27 @@
 //! Calls and signals between two processes.
 
+use core::sync::atomic::AtomicU32;
+
 use abi::startup::Tag;
 use abi::{Error, Handle, NEVER, Rights, Signals};
 use rt::call::{Message, Received, call, reply_wait, serve_words};
+use rt::memory::Mapping;
 use rt::{OwnedHandle, port};
 use viper::process::{Child, Command, Grant};
 use viper::{Failure, Outcome, Rc, env};
 
 use super::Cost;
 use super::clock::Clock;
+use super::ipc::{pass_to, wait_beyond, wait_for};
+use super::memory::READ_WRITE;
 
 /// The name of the server of calls, for `PEER`.
 pub const CALLS: &str = "CALLS";
 /// The name of the process that answers signals with signals, for `PEER`.
 pub const EVENTS: &str = "EVENTS";
+
+/// The name of the process that answers turns of a word, for `PEER`.
+pub const FUTEXES: &str = "FUTEXES";
 
 /// Key of the channel in the server's port.
 const KEY: u64 = 1;
@@ -108,6 +116,58 @@ pub fn event_switch(clock: &Clock) -> Result<Cost, Failure> {
     rt::event::signal(there.get(), none, STOP)?;
     end_well(child)?;
     cost
+}
+
+/// Bytes of the memory that two processes share.
+const SHARED_BYTES: usize = 4096;
+/// What the word says when the other process is to end.
+const LAST_TURN: u32 = u32::MAX;
+
+fn share(memory: Handle) -> Result<Mapping, Failure> {
+    Ok(Mapping::shared(memory, 0, SHARED_BYTES, READ_WRITE)?)
+}
+
+/// The words that the two sides wait for.
+fn words(mapping: &Mapping) -> Result<(&AtomicU32, &AtomicU32), Failure> {
+    match mapping.futex_words() {
+        Some([there, back, ..]) => Ok((there, back)),
+        _ => Err(Failure::not_given("memory for two words")),
+    }
+}
+
+/// Two processes that wake each other in turn by words of shared memory.
+pub fn futex_between(clock: &Clock) -> Result<Cost, Failure> {
+    let memory = rt::memory::create(SHARED_BYTES as u64)?;
+    let mapping = share(memory.get())?;
+    let (there, back) = words(&mapping)?;
+    let child = start_peer(FUTEXES, &[memory.get()])?;
+    let mut turn = 0;
+    let cost = clock.measure(10_000, |count| {
+        for _ in 0..count {
+            turn += 1;
+            pass_to(there, turn);
+            wait_for(back, turn);
+        }
+        Ok(())
+    });
+    pass_to(there, LAST_TURN);
+    end_well(child)?;
+    cost
+}
+
+/// Answers each turn of a word with the same of the other.
+pub fn serve_futexes() -> Outcome {
+    let mapping = share(given(0)?)?;
+    let (there, back) = words(&mapping)?;
+    let mut turn = 0u32;
+    loop {
+        let seen = wait_beyond(there, turn);
+        if seen == LAST_TURN {
+            return Ok(Rc::OK);
+        }
+        turn = seen;
+        pass_to(back, turn);
+    }
 }
 
 /// Tells the process that answers signals to end.

@@ -71,6 +71,9 @@ pub fn serve(peer: &str) -> Outcome {
     if peer.eq_ignore_ascii_case(calls_between::EVENTS) {
         return calls_between::serve_events();
     }
+    if peer.eq_ignore_ascii_case(calls_between::FUTEXES) {
+        return calls_between::serve_futexes();
+    }
     if peer.eq_ignore_ascii_case(pipes::PIPES) {
         return pipes::serve();
     }
@@ -123,14 +126,26 @@ pub fn futex_round_trip(clock: &Clock) -> Result<Cost, Failure> {
 }
 
 /// Sets a word and wakes who waits on it.
-fn pass_to(word: &AtomicU32, turn: u32) {
+pub(super) fn pass_to(word: &AtomicU32, turn: u32) {
     word.store(turn, Ordering::Release);
     // Nobody waiting yet is fine: the word has changed.
     let _ = rt::futex::wake(word, 1);
 }
 
+/// Waits until a word no longer has a value; returns what it has then.
+pub(super) fn wait_beyond(word: &AtomicU32, before: u32) -> u32 {
+    loop {
+        let seen = word.load(Ordering::Acquire);
+        if seen != before {
+            return seen;
+        }
+        // Changed meanwhile is fine: the loop looks again.
+        let _ = rt::futex::wait(word, seen, abi::NEVER);
+    }
+}
+
 /// Waits until a word has a value.
-fn wait_for(word: &AtomicU32, turn: u32) {
+pub(super) fn wait_for(word: &AtomicU32, turn: u32) {
     loop {
         let seen = word.load(Ordering::Acquire);
         if seen == turn {

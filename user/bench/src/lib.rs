@@ -141,6 +141,11 @@ const BENCHMARKS: &[Benchmark] = &[
         run: ipc::futex_round_trip,
     },
     Benchmark {
+        name: "futex_rt_process",
+        group: "ipc",
+        run: calls_between::futex_between,
+    },
+    Benchmark {
         name: "futex_wake_none",
         group: "ipc",
         run: calls::futex_wake_none,

@@ -151,11 +151,6 @@ fn deliver(cause: FaultCause, address: u64) {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn exception_syscall_blocked() -> ! {
-    (registered().syscall_blocked)()
-}
-
-#[unsafe(no_mangle)]
 extern "C" fn exception_user_work() {
     (registered().user_work)();
 }

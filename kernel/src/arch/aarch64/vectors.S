@@ -519,9 +519,10 @@ vectors_syscall_long:
 
 vectors_syscall_blocked:
     SYSCALL_SAVE_REST
+    ldr     x16, [x17, #CTX_CALLS]
+    ldr     x16, [x16, #({rows} * 32)]
     mov     x29, xzr
-    mov     x30, xzr
-    bl      exception_syscall_blocked
+    blr     x16
 
 vectors_syscall_pending:
     tbnz    w16, #PENDING_BLOCKED_BIT, vectors_syscall_blocked

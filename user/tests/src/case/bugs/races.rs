@@ -1,8 +1,9 @@
 //! Races that other kernels lost, on as many CPUs as there are.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use core::time::Duration;
 
 use abi::memory::MapFlags;
@@ -51,43 +52,52 @@ pub const CASES: &[Case] = &[
 
 const READ_WRITE: MapFlags = MapFlags::READ.union(MapFlags::WRITE);
 
-/// Source: redox eb73fa82. Words are told apart by process and address: who waits for a word
-/// of its own is not woken by a copy, nor by another mapping of the same memory.
+/// The first word of a mapping.
+fn word_of(mapping: &Mapping) -> Result<&AtomicU32, String> {
+    let words = mapping.futex_words();
+    Ok(words.and_then(<[_]>::first).ok_or("no words")?)
+}
+
+/// Tries for a while to wake one thread that waits for a word; whether there was one.
+fn wakes(word: &AtomicU32, rounds: u32) -> bool {
+    (0..rounds).any(|_| {
+        thread::sleep(Duration::from_millis(1));
+        rt::futex::wake(word, 1) == Ok(1)
+    })
+}
+
+/// Source: redox eb73fa82. Who waits for a word of its own is not woken by a copy of the
+/// process, at the same address; who waits for a word of shared memory is woken by the copy,
+/// and by another mapping of it.
 fn futexes() -> Verdict {
-    let memory = need!(rt::memory::create(4096));
-    let shared = need!(Mapping::shared(memory.get(), 0, 4096, READ_WRITE));
-    let word = shared.futex_words().and_then(<[_]>::first).ok_or("?")?;
+    let memory = need!(rt::memory::create(8192));
+    let shared = Arc::new(need!(Mapping::shared(memory.get(), 0, 8192, READ_WRITE)));
+    let second = Arc::new(need!(Mapping::shared(memory.get(), 4096, 4096, READ_WRITE)));
+    let own = Arc::new(need!(Mapping::anonymous(4096, READ_WRITE)));
+    let (word, own_word) = (word_of(&shared)?, word_of(&own)?);
     let over = || rt::time::now().map(|now| now.saturating_add(60_000_000));
-    let copy = match need!(rt::process::clone()) {
-        Side::Original(process) => process,
-        Side::Copy { .. } => {
-            let woken = (0..200).any(|_| {
-                thread::sleep(Duration::from_millis(1));
-                rt::futex::wake(word, 10) != Ok(0)
-            });
-            rt::process::exit(i32::from(woken))
-        }
+    let copy_that_wakes = |word: &AtomicU32, rounds: u32| match rt::process::clone() {
+        Ok(Side::Original(process)) => Ok(process),
+        Ok(Side::Copy { .. }) => rt::process::exit(i32::from(wakes(word, rounds))),
+        Err(error) => Err(error),
     };
+    let copy = need!(copy_that_wakes(own_word, 200));
     let deadline = need!(over());
-    check_eq!(rt::futex::wait(word, 0, deadline), Err(Error::TimedOut));
+    check_eq!(rt::futex::wait(own_word, 0, deadline), Err(Error::TimedOut));
     check_eq!(run::end_of(&copy, 0)?, End::Exited(0));
-    // The control: a thread of the same process wakes it.
-    let address = word.as_ptr() as usize;
-    let shared = Arc::new(shared);
-    let for_thread = Arc::clone(&shared);
-    let waker = need!(thread::spawn(move || {
-        let words = for_thread.futex_words().unwrap_or(&[]);
-        (0..1000).any(|_| {
-            thread::sleep(Duration::from_millis(1));
-            words
-                .first()
-                .is_some_and(|word| rt::futex::wake(word, 1) == Ok(1))
-        })
-    }));
-    let word = shared.futex_words().and_then(<[_]>::first).ok_or("?")?;
-    check_eq!(word.as_ptr() as usize, address);
+    let copy = need!(copy_that_wakes(word, 5000));
     check_eq!(rt::futex::wait(word, 0, abi::NEVER), Ok(()));
-    check!(need!(waker.join()));
+    check_eq!(run::end_of(&copy, 0)?, End::Exited(1));
+    // The control: a thread of the same process wakes its own word, and one of the shared
+    // memory through another mapping.
+    for (waits, wakes_here, place) in [(own.clone(), own, 0), (shared, second, 1024)] {
+        let waker = need!(thread::spawn(move || {
+            word_of(&wakes_here).is_ok_and(|word| wakes(word, 5000))
+        }));
+        let word = waits.futex_words().and_then(|words| words.get(place));
+        check_eq!(rt::futex::wait(word.ok_or("?")?, 0, abi::NEVER), Ok(()));
+        check!(need!(waker.join()));
+    }
     Ok(())
 }
 
@@ -124,7 +134,7 @@ fn closes() -> Verdict {
 const ROUNDS: u64 = 4000;
 
 /// Uses what others may be closing; how often it was still there.
-fn use_and_close(slots: &[AtomicU64; 16], number: u64) -> Result<u64, alloc::string::String> {
+fn use_and_close(slots: &[AtomicU64; 16], number: u64) -> Result<u64, String> {
     let mut dice = rt::hostile::Dice::new(number + 1);
     let mut used = 0u64;
     for _ in 0..ROUNDS {

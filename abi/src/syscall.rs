@@ -317,6 +317,15 @@ macro_rules! for_each_syscall {
             #[doc = "Writes one Scheduling about a thread."]
             77 ThreadScheduling thread_scheduling (thread: Handle, scheduling: Out) -> ()
                 rights "thread: INSPECT" errors [Fault];
+
+            #[doc = "Returns the number by which locks of the process know the calling thread, see futex_lock."]
+            78 ThreadNumber thread_number () -> (number) rights "" errors [];
+            #[doc = "Waits for a lock while its 32-bit word has the expected value: the number of another thread of the process, which holds it, and bit 31. That thread runs meanwhile as the most urgent of those that wait for it. Success: the lock was handed to the caller. PeerClosed: the holder has ended. BadState: it waits for the caller."]
+            79 FutexLock futex_lock (word: In, expected: Value, deadline: Deadline) -> ()
+                rights "" errors [Fault, InvalidArgument, WouldBlock, TimedOut, PeerClosed, BadState, NoMemory, LimitReached];
+            #[doc = "Hands a lock that the caller holds to the most urgent thread that waits for it, whose number is then in the word; with none the word becomes 0."]
+            80 FutexUnlock futex_unlock (word: Out) -> ()
+                rights "" errors [Fault, InvalidArgument, BadState];
         }
     };
 }

@@ -13,6 +13,7 @@ use crate::sync::epoch;
 use crate::sync::sched_point;
 use crate::sync::{HeapLink, HeapLinked, Link, Linked, Parked, Ref, RefSlot, Runs, SpinLock};
 use crate::time::{HeapSlot, Timed};
+use crate::word;
 
 use super::budget::Budget;
 use super::cpu;
@@ -200,6 +201,11 @@ impl Thread {
     /// Number of the thread, never used twice.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// The number by which its process's locks know it: the low bits of its own.
+    pub fn number(&self) -> u32 {
+        word::low_half(self.id & u64::from(abi::lock::HOLDER))
     }
 
     /// The program's registers.

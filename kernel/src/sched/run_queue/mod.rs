@@ -157,7 +157,7 @@ impl<T: Schedulable> RunQueue<T> {
     #[inline]
     fn look_at_budget(&self, thread: &T, now: u64) -> bool {
         let entity = thread.entity();
-        if !entity.own().is_real_time() {
+        if !entity.full().is_real_time() {
             return false;
         }
         let was_throttled = entity.is_throttled();

@@ -15,6 +15,7 @@ pub mod files;
 pub mod heartbeat;
 pub mod instructions;
 pub mod jobs;
+pub mod locks;
 pub mod meetings;
 pub mod memory;
 pub mod pipes;
@@ -68,6 +69,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         shell::CASES,
         waits::CASES,
         meetings::CASES,
+        locks::CASES,
         calls::CASES,
         channels::CASES,
         processes::CASES,

@@ -120,10 +120,10 @@ macro_rules! for_each_syscall {
             19 ChannelWrite channel_write (channel: Handle, bytes: In, length: Length, handles: In, count: Count) -> ()
                 rights "channel: WRITE; each handle: TRANSFER"
                 errors [Fault, InvalidArgument, PeerClosed, WouldBlock, NoMemory, LimitReached];
-            #[doc = "Takes the oldest message; with BufferTooSmall it stays, and the values say how much room it needs."]
-            20 ChannelRead channel_read (channel: Handle, bytes: Out, length: Length, handles: Out, count: Count) -> (length, count)
+            #[doc = "Takes the oldest message; with BufferTooSmall it stays, and the values say how much room it needs. Where there is none yet it waits until the deadline; with the deadline 0 it does not wait."]
+            20 ChannelRead channel_read (channel: Handle, bytes: Out, length: Length, handles: Out, count: Count, deadline: Deadline) -> (length, count)
                 rights "channel: READ"
-                errors [Fault, PeerClosed, WouldBlock, BufferTooSmall, NoMemory, LimitReached];
+                errors [Fault, PeerClosed, WouldBlock, TimedOut, BufferTooSmall, NoMemory, LimitReached];
 
             #[doc = "Makes an Event with no signal raised."]
             21 EventCreate event_create () -> (event) rights "" errors [NoMemory, LimitReached];

@@ -59,6 +59,8 @@ pub const USER_STACK_BYTES: u64 = 8 << 20;
 pub const USER_STACK_GUARD_BYTES: u64 = 1 << 20;
 /// Most bytes of a Channel message.
 pub const CHANNEL_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a message that goes the short way, with interrupts masked.
+pub const CHANNEL_SHORT_MESSAGE_BYTES_MAX: usize = 512;
 /// Most handles of a Channel message.
 pub const CHANNEL_MESSAGE_HANDLES_MAX: usize = 64;
 /// Most messages that wait at one end of a Channel.

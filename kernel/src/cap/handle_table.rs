@@ -535,6 +535,11 @@ impl HandleTable {
         self.take(handle, |capability| capability.rights().contains(rights))
     }
 
+    /// Who is charged for the handles: the process.
+    pub fn account(&self) -> &Ref<Account> {
+        &self.account
+    }
+
     /// Puts a capability back under the handle it had, which was just taken out and not
     /// used for another meanwhile; else under a new one, or it is closed.
     pub fn restore(&self, handle: Handle, capability: Capability) {
@@ -660,7 +665,75 @@ impl HandleTable {
 
     /// Closes every handle.
     pub fn clear(&self) {
-        self.retain(&[]);
+        let mut from = 0;
+        loop {
+            let mut closed = Closed::default();
+            self.take_some(&mut from, &mut closed);
+            if closed.count == 0 {
+                return;
+            }
+            epoch::quiesce(self.domain);
+            {
+                let mut slots = self.slots.lock();
+                for index in closed.places() {
+                    slots.release(*index);
+                }
+            }
+            self.account
+                .uncharge(Resource::Handles, closed.count as u64);
+            // Outside the lock: closing may run an object's last-handle work.
+            drop(closed);
+        }
+    }
+
+    /// Empties some slots from `from` on.
+    fn take_some(&self, from: &mut u32, closed: &mut Closed) {
+        let mut slots = self.slots.lock();
+        let end = slots.chunks.len().saturating_mul(CHUNK_SLOTS);
+        let end = u32::try_from(end).unwrap_or(NO_SLOT);
+        while slots.used > 0 && *from < end && closed.count < CLOSED_AT_ONCE {
+            let index = *from;
+            *from = index.saturating_add(1);
+            let Some(slot) = slots.slot(index) else {
+                return;
+            };
+            let is_used = slot.capability.is_some() || core::mem::take(&mut slot.revoked);
+            if !is_used {
+                continue;
+            }
+            self.index.withdraw(index);
+            slot.generation = slot.generation.wrapping_add(1);
+            closed.add(index, slot.capability.take());
+            slots.used = slots.used.saturating_sub(1);
+        }
+    }
+}
+
+/// Handles that are closed with one wait for those who use them.
+const CLOSED_AT_ONCE: usize = 8;
+
+/// What was taken out of slots.
+#[derive(Default)]
+struct Closed {
+    places: [u32; CLOSED_AT_ONCE],
+    capabilities: [Option<Capability>; CLOSED_AT_ONCE],
+    count: usize,
+}
+
+impl Closed {
+    fn add(&mut self, index: u32, capability: Option<Capability>) {
+        if let (Some(place), Some(room)) = (
+            self.places.get_mut(self.count),
+            self.capabilities.get_mut(self.count),
+        ) {
+            *place = index;
+            *room = capability;
+            self.count = self.count.saturating_add(1);
+        }
+    }
+
+    fn places(&self) -> &[u32] {
+        self.places.get(..self.count).unwrap_or(&[])
     }
 }
 

@@ -195,6 +195,7 @@ impl ChannelEnd {
     ///
     /// # Errors
     /// [`ReadError`]; the message stays.
+    #[inline]
     pub fn read(&self, bytes: usize, handles: usize) -> Result<Message, ReadError> {
         let own = self.own();
         let mut inbox = own.inbox.lock();
@@ -218,9 +219,11 @@ impl ChannelEnd {
                 .signals()
                 .update(Signals::READABLE, Signals::empty());
         }
-        if !self.peer().closed.load(Ordering::Acquire) {
-            self.peer()
-                .base
+        // Raised again only where it was cleared, under this very lock.
+        let peer = self.peer();
+        let writable = peer.base.signals().raised().contains(Signals::WRITABLE);
+        if !writable && !peer.closed.load(Ordering::Acquire) {
+            peer.base
                 .signals()
                 .update(Signals::empty(), Signals::WRITABLE);
         }

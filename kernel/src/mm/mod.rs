@@ -55,8 +55,8 @@ pub use reclaim::{reclaim, set_reclaimer};
 pub use reservation::{HeapReservation, HeapReserve, RESERVE_RUN_BYTES, has_reservation};
 pub use translation::Translation;
 pub use user::{
-    CopyError, UserReader, UserWriter, copy_present_in, copy_present_out, load_present_u32,
-    load_to_write_u32, load_user_u32,
+    CopyError, UserReader, UserWriter, copy_present_in, copy_present_out, is_user_word,
+    load_present_u32, load_to_write_u32, load_user_u32,
 };
 pub use vma::Backing;
 pub use word_key::WordKey;

@@ -14,9 +14,19 @@ use super::frame::Frames;
 use super::page_table::PageTable;
 
 /// Pages that are dropped after one flush of the TLB.
-const BATCH: usize = 64;
+const BATCH: usize = BATCH_PAGES as usize;
+const BATCH_PAGES: u32 = 64;
 /// Batches that are dropped under one hold of the lock.
 const BATCHES: u32 = 8;
+
+/// What is done with a space whose mappings go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// Programs run in it.
+    Runs,
+    /// None does any more.
+    Ended,
+}
 
 /// What one hold of the lock came to.
 struct Dropped {
@@ -32,12 +42,16 @@ impl AddressSpace {
     /// # Errors
     /// [`MapError`]; nothing is removed then.
     pub fn unmap(&self, start: u64, bytes: u64) -> Result<(), MapError> {
+        self.unmap_as(start, bytes, Use::Runs)
+    }
+
+    fn unmap_as(&self, start: u64, bytes: u64, still: Use) -> Result<(), MapError> {
         let end = user_range(start, bytes).ok_or(MapError::Invalid)?;
         let mut inner = self.inner.lock();
         inner.list.make_edges(start, end)?;
         inner.list.let_die(start, end);
         let mut from = start;
-        while let Some(next) = self.drop_dying(&mut inner, from, end) {
+        while let Some(next) = self.drop_dying(&mut inner, from, end, still) {
             drop(inner);
             from = next;
             inner = self.inner.lock();
@@ -63,13 +77,24 @@ impl AddressSpace {
         let _ = self.unmap(abi::USER_START, all);
     }
 
+    /// Removes every mapping of a space in which no program runs any more, and none will.
+    pub fn end(&self) {
+        let all = abi::USER_END.saturating_sub(abi::USER_START);
+        // As in `clear`.
+        let _ = self.unmap_as(abi::USER_START, all, Use::Ended);
+        self.flush_all();
+    }
+
     /// Drops a piece of the pages of dying mappings; where there may be more.
-    fn drop_dying(&self, inner: &mut Inner, start: u64, end: u64) -> Option<u64> {
+    fn drop_dying(&self, inner: &mut Inner, start: u64, end: u64, still: Use) -> Option<u64> {
         let Inner { list, table, own } = inner;
         let mut budget = BATCHES;
         for vma in list.within(start, end).filter(|vma| vma.dying) {
             let from = vma.start.max(start);
-            let dropped = self.drop_some(table, from, vma.end, true, &mut budget);
+            let dropped = match still {
+                Use::Runs => self.drop_some(table, from, vma.end, true, &mut budget),
+                Use::Ended => self.drop_ended(table, from, vma.end, &mut budget),
+            };
             *own = own.saturating_sub(dropped.own);
             if dropped.next.is_some() {
                 return dropped.next;
@@ -132,6 +157,35 @@ impl AddressSpace {
     }
 }
 
+impl AddressSpace {
+    /// As [`AddressSpace::drop_some`] where nobody uses the pages: each is given back at
+    /// once, and what the TLB has of them is never looked up again. Its identifier is not
+    /// given to another space before the TLB is flushed.
+    fn drop_ended(&self, table: &PageTable, start: u64, end: u64, budget: &mut u32) -> Dropped {
+        let Some(frames) = Frames::all() else {
+            return Dropped { own: 0, next: None };
+        };
+        let (mut own, mut count) = (0u64, 0u32);
+        let most = budget.saturating_mul(BATCH_PAGES);
+        let full = table.for_each_page(start, end, |address, entry, old| {
+            if count == most {
+                return ControlFlow::Break(address);
+            }
+            count = count.wrapping_add(1);
+            own = own.wrapping_add(u64::from(old.0 & CHARGED != 0));
+            entry.set(Descriptor::INVALID);
+            frames.release(old.address());
+            ControlFlow::Continue(())
+        });
+        *budget = budget.saturating_sub(count.div_ceil(BATCH_PAGES));
+        self.account.uncharge(Resource::Pages, own);
+        Dropped {
+            own,
+            next: full.break_value(),
+        }
+    }
+}
+
 /// Drops the references of entries; how many of them were charged.
 fn give_back(entries: &[Descriptor]) -> u64 {
     let Some(frames) = Frames::all() else {
@@ -190,7 +244,7 @@ mod tests {
             {
                 let mut inner = space.inner.lock();
                 inner.list.let_die(at, end);
-                let next = space.drop_dying(&mut inner, at, end).unwrap();
+                let next = space.drop_dying(&mut inner, at, end, Use::Runs).unwrap();
                 assert_eq!(next, at + u64::from(BATCHES) * BATCH as u64 * PAGE);
                 assert_eq!(inner.own, PAGES - u64::from(BATCHES) * BATCH as u64);
             }
@@ -205,6 +259,24 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_space_gives_every_page_back() {
+        with_memory(|| {
+            let before = crate::mm::free_frames();
+            let (space, at) = space(1000);
+            // Pages that a copy shares stay with it.
+            let copy = space.clone_for(Account::root().unwrap()).unwrap();
+            space.end();
+            assert_eq!(space.account.used(Resource::Pages), 0);
+            assert_eq!((space.mappings(), space.inner.lock().own), (0, 0));
+            assert_eq!(space.fault(at, Access::Read), Err(FaultError::Denied));
+            assert_eq!(copy.inner.lock().own, 1000);
+            copy.end();
+            drop((space, copy));
+            assert_eq!(crate::mm::free_frames(), before);
+        });
+    }
+
+    #[test]
     fn what_was_mapped_again_meanwhile_stays() {
         with_memory(|| {
             let (space, at) = space(4);
@@ -212,7 +284,11 @@ mod tests {
             space.inner.lock().list.make_edges(at, at + PAGE).unwrap();
             let mut inner = space.inner.lock();
             inner.list.let_die(at, at + PAGE);
-            assert!(space.drop_dying(&mut inner, at, at + 4 * PAGE).is_none());
+            assert!(
+                space
+                    .drop_dying(&mut inner, at, at + 4 * PAGE, Use::Runs)
+                    .is_none()
+            );
             inner.list.remove_dying(at, at + 4 * PAGE);
             assert_eq!(inner.own, 3);
         });

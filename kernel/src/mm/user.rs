@@ -296,11 +296,17 @@ pub fn load_to_write_u32(space: &AddressSpace, address: u64) -> Result<u32, Copy
     load_user_u32(space, address)
 }
 
+/// Whether a word at `address` lies where programs have their memory.
+#[inline]
+pub fn is_user_word(address: u64) -> bool {
+    check_range(address, size_of::<u32>()).is_ok()
+}
+
 /// As [`load_user_u32`], where its page is present. Never sleeps.
 #[inline]
 pub fn load_present_u32(address: u64) -> Option<u32> {
-    check_range(address, size_of::<u32>()).ok()?;
-    arch::load_user_u32(address)
+    let present = is_user_word(address).then(|| arch::load_user_u32(address));
+    present.flatten()
 }
 
 #[cfg(test)]

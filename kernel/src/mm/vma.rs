@@ -117,10 +117,12 @@ impl VmaList {
     #[inline]
     pub(super) fn find_again(&mut self, address: u64) -> Option<&Vma> {
         let contains = |vma: &Vma| vma.start <= address && address < vma.end;
-        if !self.list.get(self.recent).is_some_and(contains) {
+        let recent = self.recent;
+        if !self.list.get(recent).is_some_and(contains) {
             self.recent = self.list.partition_point(|vma| vma.end <= address);
+            return self.list.get(self.recent).filter(|vma| contains(vma));
         }
-        self.list.get(self.recent).filter(|vma| contains(vma))
+        self.list.get(recent)
     }
 
     /// Whether nothing is mapped in a range.

@@ -21,7 +21,7 @@ pub struct WordKey {
 
 impl AddressSpace {
     /// The name of the word at `address`.
-    #[inline]
+    #[inline(always)]
     pub fn word_key(&self, address: u64) -> WordKey {
         if self.shares.load(Ordering::Relaxed)
             && let Some(key) = self.shared_word_key(address)
@@ -34,6 +34,7 @@ impl AddressSpace {
         }
     }
 
+    #[inline(always)]
     fn shared_word_key(&self, address: u64) -> Option<WordKey> {
         let mut inner = self.inner.lock();
         let vma = inner.list.find_again(address)?;
@@ -46,10 +47,10 @@ impl AddressSpace {
         else {
             return None;
         };
-        let offset = address.saturating_sub(vma.start);
+        let offset = address.wrapping_sub(vma.start);
         Some(WordKey {
             of: core::ptr::from_ref(&**pages).addr() as u64,
-            at: first.saturating_mul(PAGE).saturating_add(offset),
+            at: first.wrapping_mul(PAGE).wrapping_add(offset),
         })
     }
 }

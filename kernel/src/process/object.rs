@@ -13,7 +13,7 @@ use crate::arch::{Access, Start};
 use crate::cap::{HandleTable, KernelObject, ObjectBase};
 use crate::entropy::random_u64;
 use crate::ipc;
-use crate::mm::{AddressSpace, MapError, Translation};
+use crate::mm::{AddressSpace, MapError, Translation, WordKey};
 use crate::sched::{self, Owner, Thread, ThreadStart};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Borrowed, Ref, SpinLock};
@@ -395,7 +395,7 @@ impl Process {
     /// Returns everything the process holds and tells who waits.
     fn finish(&self) {
         self.handles.clear();
-        self.space.clear();
+        self.space.end();
         registry::remove(self.id());
         self.account.close();
         self.job.leave(self, self.cpu_ns());
@@ -412,6 +412,10 @@ impl Owner for Process {
 
     fn translation(&self) -> &Ref<Translation> {
         self.space.translation()
+    }
+
+    fn word_key(&self, address: u64) -> WordKey {
+        self.space.word_key(address)
     }
 
     fn mend_fault(&self, address: u64, access: Access) -> bool {

@@ -48,21 +48,32 @@ fn place(cpu: usize) -> &'static Place {
 /// caller.
 pub(super) fn wake(thread: &Thread) {
     let irq = arch::irq_save();
-    if !inherit(thread) {
-        make_ready(thread, state::WAITING);
-    }
+    wake_masked(thread);
     arch::irq_restore(irq);
 }
 
+/// As [`wake`], with interrupts masked.
+#[inline]
+pub(super) fn wake_masked(thread: &Thread) {
+    if !inherit(thread) {
+        make_ready(thread, state::WAITING);
+    }
+}
+
 /// Puts a thread into this CPU's place, if it may be there.
+#[inline(always)]
 fn inherit(thread: &Thread) -> bool {
-    let me = arch::cpu_id();
-    let place = place(me);
-    // A thread that has not left its CPU has to find that its wait is finished.
-    let rests =
-        !thread.context.is_on_cpu() && thread.state.load(Ordering::Acquire) == state::WAITING;
+    let me = arch::this_cpu().id();
+    let Some(place) = PLACES.get(me as usize) else {
+        return false;
+    };
+    // A thread that has not left its CPU has to find that its wait is finished. One whose
+    // home this is has left it here.
+    let rests = thread.home.load(Ordering::Relaxed) == me
+        && !thread.context.is_used()
+        && thread.state.load(Ordering::Relaxed) == state::WAITING;
+    let me = me as usize;
     let suits = rests
-        && thread.home.load(Ordering::Relaxed) as usize == me
         && thread.entity.allows(me)
         && IDLE.load(Ordering::Relaxed) == 0
         && placement::nobody_waits(me, thread.entity.urgency())

@@ -7,7 +7,7 @@ use abi::scheduling::ThreadStanding;
 
 use crate::arch::{self, Access, Context, Start, UserFrame};
 use crate::cap::{Capability, HandleTable};
-use crate::mm::{KernelStack, Translation};
+use crate::mm::{KernelStack, Translation, WordKey};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::epoch;
 use crate::sync::sched_point;
@@ -33,6 +33,9 @@ pub trait Owner: Any + Send + Sync {
 
     /// Mends a page fault of one of its threads if that needs no sleep.
     fn mend_fault(&self, address: u64, access: Access) -> bool;
+
+    /// The name of a word of its memory.
+    fn word_key(&self, address: u64) -> WordKey;
 
     /// A thread of it is about to go back to its program and has a break to take. May sleep.
     fn take_break(&self, thread: &Thread, code: u64);

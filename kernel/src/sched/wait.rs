@@ -121,6 +121,7 @@ impl Borrowed<'_, Thread> {
     ///
     /// # Errors
     /// [`WaitError`]; the wait is not open.
+    #[inline(always)]
     pub fn open_wait(&self, target: WaitTarget, deadline: u64) -> Result<ObserverKey, WaitError> {
         self.open_wait_ending(target, deadline, Ending::RESULTS)
     }
@@ -325,9 +326,10 @@ impl Thread {
         let key = self.wait.load(Ordering::Acquire);
         let claimed = self.claim(key, stage::CLAIMED);
         if claimed {
-            match self.finish_with([0; 3]) {
-                WaitTarget::None | WaitTarget::Sleep | WaitTarget::Static(_) => {}
-                target => drop(target),
+            let target = self.finish_with([0; 3]);
+            if matches!(target, WaitTarget::Static(_)) {
+                // Nothing to drop, and the compiler need not look.
+                core::mem::forget(target);
             }
         }
         claimed
@@ -340,7 +342,7 @@ impl Thread {
         self.frame().set_result(0, values);
         timer::remove(self);
         let target = core::mem::replace(&mut *self.target.lock_masked(), WaitTarget::None);
-        heir::wake(self);
+        heir::wake_masked(self);
         target
     }
 

@@ -2,17 +2,25 @@
 
 use alloc::vec::Vec;
 
-use abi::{Error, Handle, Rights};
+use abi::{Error, Handle, NEVER, NOW, Rights, Signals, Syscall};
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::account::{Charge, Resource};
-use crate::cap::{Capability, NoSlot};
+use crate::arch;
+use crate::cap::{Capability, KernelObject, NoSlot};
 use crate::ipc::{ChannelEnd, Message, ReadError, SendError};
-use crate::limits::{CHANNEL_MESSAGE_BYTES_MAX, CHANNEL_MESSAGE_HANDLES_MAX};
+use crate::limits::{
+    CHANNEL_MESSAGE_BYTES_MAX, CHANNEL_MESSAGE_HANDLES_MAX, CHANNEL_SHORT_MESSAGE_BYTES_MAX,
+};
+use crate::mm::{copy_present_in, copy_present_out};
+use crate::sched::{Ending, Thread};
+use crate::sync::Borrowed;
+use crate::time::now_ns;
 
 use super::Args;
-use super::context::{Context, Outcome};
+use super::context::{Context, Outcome, Short};
 use super::error::table_error;
+use super::handle::{Waiting, begin_wait};
 
 const END_RIGHTS: Rights = Rights::DUPLICATE
     .union(Rights::TRANSFER)
@@ -123,21 +131,112 @@ fn give_back(cx: &Context, taken: Vec<Capability>, values: &[Handle]) {
     }
 }
 
-pub(super) fn channel_read(
-    cx: &Context,
-    [channel, bytes, length, handles, count, _]: Args,
-) -> Outcome {
+/// The short way of [`channel_write`]: a few bytes that are in memory, no handles.
+#[inline(always)]
+pub(super) fn channel_write_at_once(
+    short: Short<'_>,
+    [channel, bytes, length, _, count, _]: Args,
+) -> Option<Result<u64, Error>> {
+    let room = usize::try_from(length).ok()?;
+    if count != 0 || room > CHANNEL_SHORT_MESSAGE_BYTES_MAX {
+        return None;
+    }
+    let thread = short.thread();
+    let table = thread.handles().ok()?;
+    let end = short.borrow::<ChannelEnd>(table, channel, Rights::WRITE);
+    let end = end.ok()?;
+    let mut text = Vec::new();
+    text.try_reserve_exact(room).ok()?;
+    text.resize(room, 0);
+    if copy_present_in(bytes, &mut text) != room {
+        return None;
+    }
+    let memory = Message::memory_bytes(room, 0) as u64;
+    let memory = Charge::new(table.account(), Resource::KernelBytes, memory).ok()?;
+    let message = Message {
+        bytes: text,
+        handles: Vec::new(),
+        charges: [Some(memory), None],
+    };
+    // What does not fit is sent again the long way, which tells why.
+    end.send(message).ok().map(|()| Ok(0))
+}
+
+/// The short way of [`channel_read`]: a few bytes to where memory is present, no handles;
+/// or the beginning of a wait without a deadline.
+#[inline(always)]
+pub(super) fn channel_read_at_once(short: Short<'_>, args: Args) -> Option<Result<u64, Error>> {
+    let [channel, bytes, length, _, _, deadline] = args;
+    let thread = short.thread();
+    let end = short.borrow::<ChannelEnd>(thread.handles().ok()?, channel, Rights::READ);
+    let end = end.ok()?;
+    let room = usize::try_from(length).unwrap_or(usize::MAX);
+    match end.read(room.min(CHANNEL_SHORT_MESSAGE_BYTES_MAX), 0) {
+        Ok(message) => {
+            let length = message.bytes.len();
+            if copy_present_out(bytes, &message.bytes) != length {
+                end.put_back(message);
+                return None;
+            }
+            // And no handles, the second value.
+            Some(Ok(length as u64))
+        }
+        Err(ReadError::Empty) if deadline == NEVER => match wait_for_message(&thread, &end, args) {
+            Ok(Waiting::Waits) => Some(short.blocked()),
+            Ok(Waiting::Raised) => None,
+            Err(error) => Some(Err(error)),
+        },
+        Err(ReadError::Empty) if deadline == NOW => Some(Err(Error::WouldBlock)),
+        Err(_) => None,
+    }
+}
+
+/// Makes the running thread wait for a message and then make its call again. Interrupts
+/// are masked.
+fn wait_for_message(
+    thread: &Borrowed<'_, Thread>,
+    end: &Borrowed<'_, ChannelEnd>,
+    args: Args,
+) -> Result<Waiting, Error> {
+    let [.., deadline] = args;
+    thread.set_call(Syscall::ChannelRead as u64, args);
+    begin_wait(
+        thread,
+        &end.widen(|end| end as *mut dyn KernelObject),
+        Signals::READABLE.union(Signals::PEER_CLOSED),
+        deadline,
+        Ending::CALL_AGAIN,
+    )
+}
+
+pub(super) fn channel_read(cx: &Context, args: Args) -> Outcome {
+    let [channel, bytes, length, handles, count, deadline] = args;
     let end = match cx.get_unlocked::<ChannelEnd>(channel, Rights::READ) {
         Ok(end) => end,
         Err(error) => return error.into(),
     };
     let room = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
-    match end.read(room(length), room(count)) {
-        Ok(message) => Outcome::from(hand_over(cx, &end, message, bytes, handles)),
-        Err(ReadError::Empty) => Error::WouldBlock.into(),
-        Err(ReadError::PeerClosed) => Error::PeerClosed.into(),
-        Err(ReadError::TooSmall { bytes, handles }) => {
-            Outcome::Failed(Error::BufferTooSmall, [bytes as u64, handles as u64, 0])
+    loop {
+        match end.read(room(length), room(count)) {
+            Ok(message) => return Outcome::from(hand_over(cx, &end, message, bytes, handles)),
+            Err(ReadError::Empty) if deadline == NOW => return Error::WouldBlock.into(),
+            Err(ReadError::Empty) if deadline <= now_ns() => return Error::TimedOut.into(),
+            Err(ReadError::Empty) => {}
+            Err(ReadError::PeerClosed) => return Error::PeerClosed.into(),
+            Err(ReadError::TooSmall { bytes, handles }) => {
+                let values = [bytes as u64, handles as u64, 0];
+                return Outcome::Failed(Error::BufferTooSmall, values);
+            }
+        }
+        arch::irq_disable();
+        let begun = wait_for_message(cx.thread, &end.borrow(), args);
+        match begun {
+            Ok(Waiting::Waits) => return Outcome::Blocked,
+            Ok(Waiting::Raised) => arch::irq_enable(),
+            Err(error) => {
+                arch::irq_enable();
+                return error.into();
+            }
         }
     }
 }

@@ -5,8 +5,7 @@ use abi::{Error, NEVER, NOW};
 
 use crate::arch;
 use crate::ipc::{self, FutexOutcome, Passed};
-use crate::mm::{load_present_u32, load_to_write_u32, load_user_u32};
-use crate::process::process_of;
+use crate::mm::{is_user_word, load_present_u32, load_to_write_u32, load_user_u32};
 use crate::time::now_ns;
 
 use super::Args;
@@ -30,14 +29,11 @@ pub(super) fn futex_wait_at_once(
 ) -> Option<Result<u64, Error>> {
     check_word(word).ok()?;
     let expected = u32::try_from(expected).ok()?;
-    if load_present_u32(word)? != expected {
-        return Some(Err(Error::WouldBlock));
-    }
-    if deadline != NEVER {
+    if deadline != NEVER || !is_user_word(word) {
         return None;
     }
     let thread = short.thread();
-    let key = process_of(&thread).space().word_key(word);
+    let key = thread.owner()?.word_key(word);
     match ipc::futex_wait(&thread, key, word, expected, NEVER) {
         FutexOutcome::Waits => Some(short.blocked()),
         FutexOutcome::Changed => Some(Err(Error::WouldBlock)),
@@ -57,7 +53,7 @@ pub(super) fn futex_wake_at_once(
     if limit > AT_ONCE_MAX {
         return None;
     }
-    let key = process_of(&short.thread()).space().word_key(word);
+    let key = short.thread().owner()?.word_key(word);
     Some(Ok(ipc::futex_wake(key, limit)))
 }
 

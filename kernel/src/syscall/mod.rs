@@ -48,7 +48,9 @@ use abi::Error;
 use call::{
     channel_call, channel_call_at_once, port_reply_wait, port_reply_wait_at_once, refuse_direct,
 };
-use channel::{channel_create, channel_read, channel_write};
+use channel::{
+    channel_create, channel_read, channel_read_at_once, channel_write, channel_write_at_once,
+};
 use context::{Context, Outcome, Short};
 use directory::{
     directory_list, directory_open, directory_remove, directory_rename, directory_stat,
@@ -225,6 +227,12 @@ macro_rules! short_or_long {
     };
     ($number:literal port_reply_wait) => {
         direct!($number port_reply_wait port_reply_wait_at_once);
+    };
+    ($number:literal channel_write) => {
+        tried!($number channel_write channel_write_at_once);
+    };
+    ($number:literal channel_read) => {
+        tried!($number channel_read channel_read_at_once);
     };
     ($number:literal futex_wait) => {
         tried!($number futex_wait futex_wait_at_once);

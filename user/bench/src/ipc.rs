@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use abi::startup::Tag;
-use abi::{Error, Handle, Rights, Signals};
+use abi::{Error, Handle, Rights};
 use viper::process::{Command, Grant};
 use viper::{Failure, Outcome, Rc, env};
 
@@ -19,16 +19,7 @@ const MESSAGE_BYTES: usize = 64;
 
 /// Reads a message, waiting for it.
 fn receive(channel: Handle, buffer: &mut [u8; MESSAGE_BYTES]) -> rt::Result<()> {
-    loop {
-        match rt::channel::read(channel, buffer, &mut []) {
-            Ok(_) => return Ok(()),
-            Err(Error::WouldBlock) => {
-                let signals = Signals::READABLE | Signals::PEER_CLOSED;
-                rt::handle::wait(channel, signals, abi::NEVER)?;
-            }
-            Err(error) => return Err(error),
-        }
-    }
+    rt::channel::read_until(channel, buffer, &mut [], abi::NEVER).map(drop)
 }
 
 /// 64 bytes to another process and back.

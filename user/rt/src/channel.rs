@@ -46,6 +46,20 @@ pub fn write(channel: Handle, bytes: &[u8], handles: &[Handle]) -> Result<()> {
 ///
 /// `WouldBlock` when there is none, `BufferTooSmall` (it stays), `PeerClosed`.
 pub fn read(channel: Handle, bytes: &mut [u8], handles: &mut [Handle]) -> Result<(usize, usize)> {
+    read_until(channel, bytes, handles, abi::NOW)
+}
+
+/// As [`read`], waiting for a message until `deadline_ns`.
+///
+/// # Errors
+///
+/// As [`read`], and `TimedOut`.
+pub fn read_until(
+    channel: Handle,
+    bytes: &mut [u8],
+    handles: &mut [Handle],
+    deadline_ns: u64,
+) -> Result<(usize, usize)> {
     // SAFETY: the kernel writes at most the lengths given, and any value is a `Handle`.
     let [used, count, _] = unsafe {
         stub::channel_read(
@@ -54,6 +68,7 @@ pub fn read(channel: Handle, bytes: &mut [u8], handles: &mut [Handle]) -> Result
             bytes.len() as u64,
             handles.as_mut_bytes().as_mut_ptr() as u64,
             handles.len() as u64,
+            deadline_ns,
         )
     }?;
     Ok((length(used)?, length(count)?))

@@ -148,6 +148,14 @@ const WAITS: &[Wait] = &[
         at_once: LATE,
     },
     Wait {
+        name: "channel_read",
+        call: |on, deadline| {
+            rt::channel::read_until(on.client.get(), &mut [0; 4], &mut [], deadline).map(drop)
+        },
+        ends: LATE,
+        at_once: NOT_YET,
+    },
+    Wait {
         name: "futex_wait",
         call: |on, deadline| rt::futex::wait(&on.word, 7, deadline),
         ends: LATE,

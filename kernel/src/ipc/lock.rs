@@ -1,4 +1,4 @@
-//! Locks of programs whose holder is known, and runs as urgently as those that wait for it.
+//! Locks of programs whose holder runs as urgently as those that wait for it.
 //!
 //! A lock is a word of memory: the number of the thread that holds it, and a bit that says
 //! that others may wait. A program takes and frees it by itself while nobody waits. Who

@@ -1,4 +1,4 @@
-//! A lock whose holder runs as urgently as the most urgent thread that waits for it.
+//! A lock whose holder runs as urgently as those that wait for it.
 //!
 //! The word has the holder's number, and a bit where others may wait. Without those neither
 //! side makes a call. The kernel hands a freed lock to the most urgent one that waits.

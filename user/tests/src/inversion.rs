@@ -1,5 +1,6 @@
-//! A lock held by the least urgent of three threads on one CPU, wanted by the most urgent.
+//! A lock between three threads on one CPU.
 //!
+//! The least urgent one holds it, the most urgent one wants it.
 //! The one in between does not wait. With a lock that lends urgency it begins only after the
 //! most urgent one has had the lock; with a usual one the most urgent waits for it to end.
 //! Nothing is measured: who runs follows from classes and priorities alone.

@@ -1,6 +1,6 @@
-//! Threads that meet at the worst moment: what one of them counts, the other has to have
-//! seen.
+//! Threads that meet at the worst moment.
 //!
+//! What one of them counts, the other has to have seen.
 //! Short on a usual kernel; one that changes its schedule by a seed runs them to find
 //! mistakes (`docs/testing.md`).
 

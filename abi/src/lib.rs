@@ -25,6 +25,7 @@ pub mod startup;
 pub mod syscall;
 pub mod system;
 pub mod terminal;
+pub mod trace;
 pub mod upcall;
 
 pub use error::Error;

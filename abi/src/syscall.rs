@@ -318,13 +318,20 @@ macro_rules! for_each_syscall {
             77 ThreadScheduling thread_scheduling (thread: Handle, scheduling: Out) -> ()
                 rights "thread: INSPECT" errors [Fault];
 
+            #[doc = "Chooses which TraceEvents are recorded, a bit for each; 0: none. Records from before the first choice after none are no longer read. Returns the events chosen before."]
+            78 TraceControl trace_control (system: Handle, events: Flags) -> (previous)
+                rights "system: MANAGE" errors [InvalidArgument, NoMemory];
+            #[doc = "Writes TraceRecords of a CPU, from a position on (0: the oldest), as many as fit, or one of zeros where there is none; returns the bytes of records written, the position to go on from, and how many records from the given position on were overwritten before they could be read."]
+            79 TraceRead trace_read (system: Handle, cpu: Value, position: Value, buffer: Out, length: Length) -> (length, position, lost)
+                rights "system: READ" errors [Fault, InvalidArgument, BufferTooSmall];
+
             #[doc = "Returns the number by which locks of the process know the calling thread, see futex_lock."]
-            78 ThreadNumber thread_number () -> (number) rights "" errors [];
+            80 ThreadNumber thread_number () -> (number) rights "" errors [];
             #[doc = "Waits for a lock while its 32-bit word has the expected value: the number of another thread of the process, which holds it, and bit 31. That thread runs meanwhile as the most urgent of those that wait for it. Success: the lock was handed to the caller. PeerClosed: the holder has ended. BadState: it waits for the caller."]
-            79 FutexLock futex_lock (word: In, expected: Value, deadline: Deadline) -> ()
+            81 FutexLock futex_lock (word: In, expected: Value, deadline: Deadline) -> ()
                 rights "" errors [Fault, InvalidArgument, WouldBlock, TimedOut, PeerClosed, BadState, NoMemory, LimitReached];
             #[doc = "Hands a lock that the caller holds to the most urgent thread that waits for it, whose number is then in the word; with none the word becomes 0."]
-            80 FutexUnlock futex_unlock (word: Out) -> ()
+            82 FutexUnlock futex_unlock (word: Out) -> ()
                 rights "" errors [Fault, InvalidArgument, BadState];
         }
     };

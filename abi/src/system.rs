@@ -2,6 +2,8 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use crate::scheduling::LATENCY_BUCKETS;
+
 /// What `system_info` is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -80,25 +82,40 @@ pub struct MemoryInfo {
 
 const _: () = assert!(size_of::<MemoryInfo>() == 56);
 
-/// One CPU.
+/// One CPU. `idle_ns + busy_ns` is the time since it began to schedule.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct CpuInfo {
-    /// ns spent idle.
+    /// ns without work.
     pub idle_ns: u64,
-    /// ns spent in threads.
+    /// ns in threads, with the kernel's work for them.
     pub busy_ns: u64,
-    /// Times another thread got the CPU.
+    /// ns spent choosing the next thread and going to it; a part of the two above,
+    /// measured at one switch of 32.
+    pub switch_ns: u64,
+    /// Times another thread got the CPU through the queue.
     pub switches: u64,
     /// Interrupts taken.
     pub interrupts: u64,
     /// System calls entered.
     pub syscalls: u64,
-    /// Page faults taken from programs.
-    pub faults: u64,
+    /// Times a thread lost the CPU to another.
+    pub preemptions: u64,
+    /// Times a thread gave it to others.
+    pub yields: u64,
+    /// Threads whose home this is that became ready after a wait.
+    pub wakeups: u64,
+    /// Turns of threads that had run on another CPU before.
+    pub migrations: u64,
+    /// ns from waking to running, of all threads that woke and ran here.
+    pub latency_ns: u64,
+    /// The longest of these times.
+    pub latency_max_ns: u64,
+    /// How many took up to 1 µs, 2 µs, 4 µs and so on; the last: longer.
+    pub latencies: [u32; LATENCY_BUCKETS],
 }
 
-const _: () = assert!(size_of::<CpuInfo>() == 48);
+const _: () = assert!(size_of::<CpuInfo>() == 160);
 
 /// What `power_control` does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -49,6 +49,7 @@ fn describe() -> String {
     }
     use abi::{
         fs::*, handle::*, job::*, process::*, signal::*, startup::*, system::*, terminal::*,
+        trace::*,
     };
     layout!(
         out,
@@ -241,10 +242,27 @@ fn describe() -> String {
         CpuInfo {
             idle_ns,
             busy_ns,
+            switch_ns,
             switches,
             interrupts,
             syscalls,
-            faults
+            preemptions,
+            yields,
+            wakeups,
+            migrations,
+            latency_ns,
+            latency_max_ns,
+            latencies
+        }
+    );
+    layout!(
+        out,
+        TraceRecord {
+            time_ns,
+            thread,
+            argument,
+            cpu,
+            event
         }
     );
     out

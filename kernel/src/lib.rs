@@ -45,6 +45,7 @@ pub mod sched;
 pub mod sync;
 pub mod syscall;
 pub mod time;
+pub mod trace;
 pub mod word;
 #[cfg(any(all(test, not(feature = "model")), feature = "ktest"))]
 #[allow(

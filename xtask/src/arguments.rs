@@ -224,6 +224,15 @@ pub struct BenchOptions {
     /// Run this often; the median counts
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub repeat: u32,
+    /// With sched: draw the run into this PNG file, that of 4 CPUs into another beside it
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
+    /// With sched: write what was counted as tables into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub csv: Option<PathBuf>,
+    /// With sched: judge this console log instead of running machines
+    #[arg(long, value_name = "FILE", conflicts_with = "icount")]
+    pub log: Option<PathBuf>,
     /// With compare: change for the worse, in per cent, that counts as a regression
     #[arg(long, value_name = "PCT", default_value_t = 20.0)]
     pub threshold: f64,

@@ -32,9 +32,9 @@ pub use back_end::boot::{BootInfo, CpuStart, StartError, init_secondary_cpu, sta
 pub use back_end::copy::{copy_from_user, copy_to_user, load_user_u32};
 pub use back_end::cpu::{
     CpuMarks, Features, IrqState, ThisCpu, calls_made, cpu_id, cpu_model, features,
-    hardware_random, irq_disable, irq_enable, irq_restore, irq_save, irqs_enabled, marks_of,
-    pending, raise_pending, running_place, spin_hint, synchronize_code, take_pending, this_cpu,
-    wait_for_interrupt,
+    hardware_random, interrupts_taken, irq_disable, irq_enable, irq_restore, irq_save,
+    irqs_enabled, marks_of, pending, raise_pending, running_place, spin_hint, synchronize_code,
+    take_pending, this_cpu, wait_for_interrupt,
 };
 pub use back_end::exception::{direct_call, long_call, try_call};
 pub use back_end::interrupt::{

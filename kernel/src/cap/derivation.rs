@@ -1,4 +1,4 @@
-//! Which capability was derived from which, so that what was given can be taken back.
+//! Which capability was derived from which, for taking back what was given.
 //!
 //! A capability that was copied has a [`Derivation`]; its copies have others, which belong
 //! to its *group*. Taking back cuts the group: everything derived below is dead at once,

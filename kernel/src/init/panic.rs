@@ -7,11 +7,17 @@
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 
+use abi::trace::TraceEvent;
+
 use crate::arch::{self, PanicFrame};
 use crate::console;
 use crate::limits::CPUS_MAX;
 use crate::sync::Once;
 use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::trace;
+
+/// Events of each CPU that are shown.
+const TRACE_EVENTS: u64 = 8;
 
 /// Exit code of a machine whose kernel panicked.
 const EXIT_CODE: u32 = 101;
@@ -59,6 +65,7 @@ pub fn report(info: &PanicInfo<'_>) -> ! {
         let _ = writeln!(out, "  at {}:{}", place.file(), place.line());
     }
     write_backtrace(&mut out, 0);
+    write_trace(&mut out);
     end()
 }
 
@@ -86,6 +93,7 @@ pub fn report_fault(frame: &PanicFrame) -> ! {
     write_address(&mut out, frame.pc);
     let [.., frame_pointer, _link] = frame.registers;
     write_backtrace(&mut out, frame_pointer);
+    write_trace(&mut out);
     end()
 }
 
@@ -120,6 +128,25 @@ fn write_backtrace(out: &mut Report, start: u64) {
     arch::backtrace(start, &mut |pc| {
         write_address(&mut Report, pc.wrapping_sub(4))
     });
+}
+
+/// The last events of each CPU, while a trace is on.
+fn write_trace(out: &mut Report) {
+    if !trace::is_on() {
+        return;
+    }
+    for cpu in 0..CPUS_MAX {
+        let mut is_first = true;
+        trace::read_last(cpu, TRACE_EVENTS, |record| {
+            if core::mem::take(&mut is_first) {
+                let _ = writeln!(out, "  trace of CPU {cpu}:");
+            }
+            let event = TraceEvent::from_code(record.event).map_or("?", TraceEvent::name);
+            let (thread, argument) = (record.thread, record.argument);
+            let (us, ns) = (record.time_ns / 1000, record.time_ns % 1000);
+            let _ = writeln!(out, "    {us}.{ns:03} us {event} {thread} {argument}");
+        });
+    }
 }
 
 /// One line of a backtrace: the address, and its distance into the image for symbol tools.

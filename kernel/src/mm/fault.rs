@@ -44,6 +44,18 @@ pub(super) fn reprotected(old: Descriptor, flags: PageFlags) -> Descriptor {
     Descriptor(page.0 | (old.0 & CHARGED))
 }
 
+/// Gives an entry a page of zeros of the mapping's own.
+#[inline(always)]
+fn zeros(
+    space: &AddressSpace,
+    vma: &Vma,
+    entry: PageEntry,
+    own: &mut u64,
+) -> Result<Step, FaultError> {
+    let frame = fresh(space, own, || Frame::zeroed(Purpose::User))?;
+    Ok(install(entry, frame, vma.flags, CHARGED))
+}
+
 /// Looks at a fault under the space's lock.
 pub(super) fn step(
     space: &AddressSpace,
@@ -70,10 +82,7 @@ pub(super) fn step(
         return unshare(space, vma, page, entry, own);
     }
     match &vma.backing {
-        Backing::Anonymous => {
-            let frame = fresh(space, own, || Frame::zeroed(Purpose::User))?;
-            Ok(install(entry, frame, vma.flags, CHARGED))
-        }
+        Backing::Anonymous => zeros(space, vma, entry, own),
         Backing::Memory {
             pages,
             first,
@@ -84,8 +93,7 @@ pub(super) fn step(
             let number = first.saturating_add(skipped / PAGE);
             let shown = bytes.saturating_sub(skipped);
             if *private && shown == 0 {
-                let frame = fresh(space, own, || Frame::zeroed(Purpose::User))?;
-                return Ok(install(entry, frame, vma.flags, CHARGED));
+                return zeros(space, vma, entry, own);
             }
             if !private {
                 return Ok(match pages.shared_page(number, access)? {

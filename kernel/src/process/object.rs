@@ -15,7 +15,7 @@ use crate::entropy::random_u64;
 use crate::ipc;
 use crate::mm::{AddressSpace, MapError, Translation, WordKey};
 use crate::sched::{self, Owner, Thread, ThreadStart};
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU64, Ordering, fence};
 use crate::sync::{Borrowed, Ref, SpinLock};
 use crate::time::{now_ns, ns_of_ticks};
 
@@ -233,7 +233,9 @@ impl Process {
     /// Gives up all calls but those in `left`, for good, and makes things fatal.
     pub fn restrict(&self, flags: RestrictFlags, left: [u64; RESTRICT_WORDS]) {
         self.restrictions.add(flags, left);
-        // A thread that is entered from here on sees that something is given up.
+        // A thread that is entered from here on sees that something is given up, and so does
+        // one that stops being strict because it is no longer traced.
+        fence(Ordering::SeqCst);
         while let Some(thread) = self.find_thread(|thread| !thread.is_strict()) {
             thread.make_strict();
         }
@@ -337,8 +339,18 @@ impl Process {
         self.threads.lock().exit
     }
 
+    /// Ticks of the turns its threads have just now, which are not counted yet.
+    fn ticks_of_turns(&self) -> u64 {
+        // One thread at a time: this takes locks of the scheduler.
+        (0..)
+            .map_while(|index| self.thread_at(index))
+            .map(|thread| thread.ticks_of_turn())
+            .fold(0, u64::wrapping_add)
+    }
+
     /// What is known about it.
     pub fn info(&self) -> ProcessInfo {
+        let under_way = self.ticks_of_turns();
         let (exit, live, ticks, turns) = {
             let threads = self.threads.lock();
             let (ticks, turns) = threads.used(self);
@@ -353,7 +365,7 @@ impl Process {
             pages: self.account.used(Resource::Pages),
             tables: self.account.used(Resource::Tables),
             kernel_bytes: self.account.used(Resource::KernelBytes),
-            cpu_ns: ns_of_ticks(ticks),
+            cpu_ns: ns_of_ticks(ticks.wrapping_add(under_way)),
             start_ns: self.start_ns,
             switches: turns,
             job: self.job.id(),

@@ -2,7 +2,7 @@
 
 use abi::process::RestrictFlags;
 
-use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Words of a mask of calls, 64 calls each.
 pub const RESTRICT_WORDS: usize = 2;
@@ -15,6 +15,8 @@ pub struct Restrictions {
     flags: AtomicU32,
     /// Bits of the calls that are left.
     left: [AtomicU64; RESTRICT_WORDS],
+    /// Whether there is anything in the two.
+    any: AtomicBool,
 }
 
 impl Restrictions {
@@ -23,6 +25,7 @@ impl Restrictions {
         Restrictions {
             flags: AtomicU32::new(0),
             left: [const { AtomicU64::new(u64::MAX) }; RESTRICT_WORDS],
+            any: AtomicBool::new(false),
         }
     }
 
@@ -31,6 +34,9 @@ impl Restrictions {
         self.flags.fetch_or(flags.bits(), Ordering::SeqCst);
         for (word, left) in self.left.iter().zip(left) {
             word.fetch_and(left, Ordering::SeqCst);
+        }
+        if !flags.is_empty() || left != [u64::MAX; RESTRICT_WORDS] {
+            self.any.store(true, Ordering::SeqCst);
         }
     }
 
@@ -58,8 +64,7 @@ impl Restrictions {
 
     /// Whether anything is given up or fatal.
     pub fn is_any(&self) -> bool {
-        let all = |word: &AtomicU64| word.load(Ordering::SeqCst) == u64::MAX;
-        !self.flags().is_empty() || !self.left.iter().all(all)
+        self.any.load(Ordering::SeqCst)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the scheduler keeps for each CPU.
 
+use abi::scheduling::LATENCY_BUCKETS;
+
 use crate::arch::{self, PENDING_ATTENTION};
 use crate::limits::CPUS_MAX;
 use crate::sync::atomic::{AtomicU32, Ordering};
@@ -9,7 +11,10 @@ use crate::word;
 
 use super::placement::{self, Notice};
 use super::run_queue::{Arrival, Clocks, RunQueue};
+use super::statistics::CpuCounters;
 use super::thread::{Thread, state};
+use super::trace;
+use super::urgency::Urgency;
 
 /// Ready threads of a CPU and its times; times in ticks of the counter.
 #[derive(Debug)]
@@ -29,6 +34,9 @@ pub(super) struct CpuQueue {
     pub(super) idle_ticks: u64,
     pub(super) busy_ticks: u64,
     pub(super) switches: u64,
+    pub(super) counters: CpuCounters,
+    /// Ticks of those switches that were measured.
+    pub(super) measured: u64,
 }
 
 static CLOCKS: Clocks = Clocks::new();
@@ -50,6 +58,8 @@ static QUEUES: [Aligned; CPUS_MAX] = [const {
         idle_ticks: 0,
         busy_ticks: 0,
         switches: 0,
+        counters: CpuCounters::new(),
+        measured: 0,
     }))
 }; CPUS_MAX];
 
@@ -59,25 +69,68 @@ pub(super) static IDLE: AtomicU32 = AtomicU32::new(0);
 /// Bit set: the CPU schedules.
 static RUNNING: AtomicU32 = AtomicU32::new(0);
 
-/// Times of one CPU.
+/// One switch of so many is measured, a power of two.
+const MEASURED_SHARE: u64 = 32;
+
+/// Times and counters of one CPU, as in `abi::system::CpuInfo`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CpuTimes {
     /// ns without work.
     pub idle_ns: u64,
     /// ns in threads.
     pub busy_ns: u64,
+    /// ns in switches, from a share of them.
+    pub switch_ns: u64,
     /// Switches to another thread.
     pub switches: u64,
+    /// Threads that lost the CPU.
+    pub preemptions: u64,
+    /// Threads that gave it away.
+    pub yields: u64,
+    /// Threads at home here that woke.
+    pub wakeups: u64,
+    /// Threads that came from another CPU.
+    pub migrations: u64,
+    /// ns from waking to running, all together.
+    pub latency_ns: u64,
+    /// The longest of these times, in ns.
+    pub latency_max_ns: u64,
+    /// How many of them were how long.
+    pub latencies: [u32; LATENCY_BUCKETS],
 }
 
-/// Times of a CPU up to its last switch.
+/// Times of a CPU up to now, and its counters.
 pub fn cpu_times(cpu: usize) -> CpuTimes {
     let queue = queue(cpu).lock();
+    let turn = queue.ticks_of_turn();
+    let (idle, busy) = if queue.run.turn_urgency() == Urgency::IDLE {
+        (turn, 0)
+    } else {
+        (0, turn)
+    };
+    let counted = queue.counters;
     CpuTimes {
-        idle_ns: ns_of_ticks(queue.idle_ticks),
-        busy_ns: ns_of_ticks(queue.busy_ticks),
+        idle_ns: ns_of_ticks(queue.idle_ticks.wrapping_add(idle)),
+        busy_ns: ns_of_ticks(queue.busy_ticks.wrapping_add(busy)),
+        switch_ns: ns_of_ticks(queue.measured.saturating_mul(MEASURED_SHARE)),
         switches: queue.switches,
+        preemptions: counted.preemptions,
+        yields: counted.yields,
+        wakeups: counted.wakeups,
+        migrations: counted.migrations,
+        latency_ns: ns_of_ticks(counted.latency),
+        latency_max_ns: ns_of_ticks(counted.latency_max),
+        latencies: counted.latencies,
     }
+}
+
+/// Ticks of the turn under way on a running thread's CPU; 0 where it no longer runs there.
+pub(super) fn ticks_of_turn(thread: &Thread) -> u64 {
+    let home = thread.home.load(Ordering::Relaxed);
+    let queue = queue(home as usize).lock();
+    let runs = thread.state.load(Ordering::Relaxed) == state::RUNNING
+        && thread.home.load(Ordering::Relaxed) == home;
+    if runs { queue.ticks_of_turn() } else { 0 }
 }
 
 /// Number of CPUs that schedule.
@@ -88,6 +141,12 @@ pub fn cpus_running() -> u32 {
 /// The CPUs that schedule, a bit for each.
 pub(super) fn running_mask() -> u32 {
     RUNNING.load(Ordering::Relaxed)
+}
+
+/// The numbers of the CPUs that schedule.
+pub(super) fn running_cpus() -> impl Iterator<Item = usize> {
+    let running = running_mask();
+    (0..CPUS_MAX).filter(move |cpu| running & (1 << cpu) != 0)
 }
 
 pub(super) fn set_running(cpu: usize) {
@@ -110,7 +169,7 @@ pub(super) fn make_ready(thread: &Thread, from: u32) {
     let (cpu, notice) = loop {
         let home = thread.home.load(Ordering::Relaxed);
         sched_point!();
-        let queue = queue(home as usize).lock_masked();
+        let mut queue = queue(home as usize).lock_masked();
         if thread.home.load(Ordering::Relaxed) != home {
             continue;
         }
@@ -124,7 +183,12 @@ pub(super) fn make_ready(thread: &Thread, from: u32) {
             return;
         };
         thread.state.store(state::READY, Ordering::Relaxed);
-        thread.statistics.wakes(arch::counter());
+        thread
+            .statistics
+            .wakes(arch::counter(), &mut queue.counters);
+        if thread.is_traced() {
+            trace::wakes(thread);
+        }
         break place(token, home as usize, queue);
     };
     placement::tell(cpu, notice, thread.entity.affinity());
@@ -209,12 +273,25 @@ impl CpuQueue {
         }
     }
 
+    /// Ticks since the running thread was switched to or counted last.
+    fn ticks_of_turn(&self) -> u64 {
+        // Not a difference below 0, should the CPUs' counters be apart.
+        arch::counter().saturating_sub(self.switched_at)
+    }
+
+    /// Whether the switch that is counted as the last one is to be measured.
+    #[inline]
+    pub(super) fn is_measured(&self) -> bool {
+        self.switches.is_multiple_of(MEASURED_SHARE)
+    }
+
     /// Begins the turn of another thread.
     #[inline]
     pub(super) fn begin(&mut self, me: usize, previous: &Thread, next: &Thread, now: u64) {
         self.switches = self.switches.wrapping_add(1);
         next.count_turn();
-        next.statistics.runs(cpu_number(me), now);
+        next.statistics
+            .runs(cpu_number(me), now, &mut self.counters);
         self.run.begin_turn((!next.is_idle).then_some(next), now);
         if previous.is_idle != next.is_idle {
             if next.is_idle {

@@ -76,6 +76,8 @@ pub fn go_slowly(previous: &Thread, next: &Thread, words: &Words) -> Handover {
     for register in [0, 7, 8] {
         frame.set_register(register, 0);
     }
-    super::switch::prepare(next);
+    super::switch::prepare(next, || {
+        super::trace::switched_straight(previous, next);
+    });
     arch::leave(&previous.context, &next.context)
 }

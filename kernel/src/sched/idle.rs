@@ -45,6 +45,7 @@ pub(super) fn adopt_idle(me: usize, thread: Ref<Thread>) {
         let mut queue = queue(me).lock();
         queue.idle = Some(thread.clone());
         queue.switched_at = arch::counter();
+        queue.counters.set_up(arch::counter_hz());
         queue.run.set_up(me, Turns::at(arch::counter_hz()));
     }
     CURRENT.replace(Some(thread));

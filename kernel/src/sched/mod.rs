@@ -27,6 +27,7 @@ mod statistics;
 mod switch;
 mod thread;
 mod timer;
+mod trace;
 mod upcall;
 mod urgency;
 mod wait;
@@ -48,6 +49,7 @@ pub use switch::{
 };
 pub use thread::{Owner, Thread, ThreadError, ThreadStart, Used, spawn_kernel_thread};
 pub use timer::handle_timer;
+pub use trace::{trace_idle_threads, trace_thread};
 pub use upcall::Upcall;
 pub use urgency::Urgency;
 pub use wait::{Ending, WaitError, WaitTarget, Waiter, park, sleep_until};

@@ -1,5 +1,7 @@
 //! Giving the CPU from one thread to another.
 
+use abi::trace::TraceEvent;
+
 use crate::arch::{
     self, Access, PENDING_ATTENTION, PENDING_BLOCKED, PENDING_RESCHEDULE, PENDING_YIELD, ThisCpu,
 };
@@ -12,6 +14,7 @@ use super::placement;
 use super::run_queue::Arrival;
 use super::thread::{Thread, state};
 use super::timer;
+use super::trace;
 use super::urgency::Urgency;
 
 /// The running thread.
@@ -47,6 +50,16 @@ enum Departure {
 }
 
 impl Departure {
+    /// What it is called in a trace, where the thread has left and `blocks` or does not.
+    fn event(self, blocks: bool) -> TraceEvent {
+        match self {
+            Departure::Dead => TraceEvent::Exit,
+            Departure::Yields => TraceEvent::Yield,
+            _ if blocks => TraceEvent::Sleep,
+            _ => TraceEvent::Preempt,
+        }
+    }
+
     /// Whether the thread is still to leave, seen under the lock of its queue.
     fn blocks(self, thread: &Thread) -> bool {
         match self {
@@ -102,6 +115,7 @@ fn depart(previous: &Thread, how: Departure) -> Option<Borrowed<'static, Thread>
         queue.put_away(me, previous, token, how, blocks);
     }
     let alarm = queue.wants_alarm();
+    let measured = queue.is_measured();
     queue.show(me);
     drop(queue);
     drop(reaped);
@@ -112,8 +126,21 @@ fn depart(previous: &Thread, how: Departure) -> Option<Borrowed<'static, Thread>
     if !blocks {
         settle_elsewhere(me, previous, how);
     }
-    prepare(&next);
+    prepare(&next, || {
+        trace::switched(previous, how.event(blocks), &next)
+    });
+    if measured {
+        measure(me, now);
+    }
     Some(next)
+}
+
+/// Counts how long the switch has taken that began at `start`.
+#[cold]
+fn measure(me: usize, start: u64) {
+    let mut queue = queue(me).lock_masked();
+    let spent = arch::counter().saturating_sub(start);
+    queue.measured = queue.measured.wrapping_add(spent);
 }
 
 /// Takes what other CPUs have for this one.
@@ -141,12 +168,18 @@ fn settle_elsewhere(me: usize, previous: &Thread, how: Departure) {
     }
 }
 
-/// What has to be right before a thread goes on.
+/// What has to be right before a thread goes on; `trace` tells what happened, if that is
+/// wanted.
 #[inline(always)]
-pub(super) fn prepare(next: &Thread) {
+pub(super) fn prepare(next: &Thread, trace: impl FnOnce()) {
     next.apply_restart();
-    if next.needs_attention() {
-        arch::raise_pending(PENDING_ATTENTION);
+    if next.needs_a_look() {
+        if next.needs_attention() {
+            arch::raise_pending(PENDING_ATTENTION);
+        }
+        if next.is_traced() {
+            trace();
+        }
     }
     let cpu = arch::this_cpu();
     epoch::enter_domain(cpu, next.domain());
@@ -196,7 +229,7 @@ pub fn switch_to(next: Ref<Thread>) -> ! {
         // Somebody ended the wait meanwhile, and found the thread still here.
         make_ready(&previous, state::WAITING);
     }
-    prepare(&next);
+    prepare(&next, || trace::switched_straight(&previous, &next));
     arch::leave(&previous.context, &next.context)
 }
 
@@ -208,6 +241,9 @@ pub fn enqueue(thread: Ref<Thread>) {
         let queue = queue(me).lock_masked();
         thread.set_home(me);
         thread.state.store(state::READY, Ordering::Relaxed);
+        if thread.is_traced() {
+            trace::wakes(&thread);
+        }
         place(thread, me, queue)
     };
     placement::tell(cpu, notice, affinity);
@@ -396,7 +432,10 @@ impl CpuQueue {
         if !blocks {
             previous.state.store(state::READY, Ordering::Relaxed);
             let yields = how == Departure::Yields;
-            previous.statistics.loses_cpu(yields, self.switched_at);
+            let now = self.switched_at;
+            previous
+                .statistics
+                .loses_cpu(yields, now, &mut self.counters);
             let arrival = if how == Departure::Yields {
                 Arrival::Yielded
             } else {

@@ -63,6 +63,8 @@ pub(super) mod flag {
     pub const PARCEL: u32 = 1 << 2;
     /// It may not run on every CPU, and looks before it goes back to its program.
     pub const PINNED: u32 = 1 << 3;
+    /// What it does is traced, see `trace`.
+    pub const TRACED: u32 = 1 << 4;
     /// What is to be done before it goes back to its program.
     pub const ATTENTION: u32 = KILLED | BREAK_DUE | PINNED;
 }
@@ -117,6 +119,8 @@ pub struct Thread {
     domain: u64,
     translation: Option<Ref<Translation>>,
     pub(super) statistics: Statistics,
+    /// CPU on which it was traced last, and one.
+    pub(super) traced_on: AtomicU32,
     ticks: AtomicU64,
     turns: AtomicU64,
     stack: KernelStack,
@@ -184,6 +188,7 @@ impl Thread {
             translation: owner.as_ref().map(|owner| owner.translation().clone()),
             owner,
             statistics: Statistics::new(),
+            traced_on: AtomicU32::new(0),
             ticks: AtomicU64::new(0),
             turns: AtomicU64::new(0),
             stack,
@@ -352,6 +357,18 @@ impl Thread {
         self.has_flag(flag::ATTENTION)
     }
 
+    /// Whether there is something to do at a switch to it.
+    #[inline(always)]
+    pub(super) fn needs_a_look(&self) -> bool {
+        self.has_flag(flag::ATTENTION | flag::TRACED)
+    }
+
+    /// Whether what it does is traced.
+    #[inline(always)]
+    pub(super) fn is_traced(&self) -> bool {
+        self.flags.load(Ordering::Relaxed) & flag::TRACED != 0
+    }
+
     /// Whether nothing may be waited for before it has gone back to its program.
     #[inline]
     pub(super) fn may_not_wait(&self) -> bool {
@@ -379,6 +396,17 @@ impl Thread {
         self.context.use_calls(true);
     }
 
+    /// The running thread's calls go the usual way again, unless `must_be_strict` by now.
+    pub fn stop_strictness(&self, must_be_strict: impl FnOnce() -> bool) {
+        self.context.use_calls(false);
+        // Whoever makes it a must says so first and looks at the thread's calls then; this is
+        // the other order, so that one of the two sees the other.
+        fence(Ordering::SeqCst);
+        if must_be_strict() {
+            self.context.use_calls(true);
+        }
+    }
+
     /// Lowest address of its kernel stack, for reports.
     pub fn stack_base(&self) -> u64 {
         self.stack.base()
@@ -388,6 +416,9 @@ impl Thread {
 impl Ref<Thread> {
     /// Lets a new thread run.
     pub fn start(&self) {
+        if crate::trace::is_on() {
+            super::trace::trace_thread(self);
+        }
         self.held.put(self.clone());
         cpu::make_ready(self, state::PARKED);
     }

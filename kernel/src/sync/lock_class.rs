@@ -65,7 +65,7 @@ pub(super) static CLASSES: [Class; 43] = [
     class(4, "ipc/futex.rs", "WaitList<"),
     class(4, "ipc/lock.rs", "Vec<"),
     class(4, "drivers/virtio/blk.rs", "State"),
-    nesting(5, "cap/handle_table.rs", "Slots"),
+    nesting(5, "cap/handle_table/mod.rs", "Slots"),
     class(5, "sched/thread.rs", "WaitTarget"),
     class(5, "sched/timer.rs", "DeadlineHeap"),
     class(5, "sched/alarm.rs", "DeadlineHeap"),
@@ -315,7 +315,7 @@ mod tests {
     fn a_lock_is_taken_under_those_of_rows_above_only() {
         let port = named("ipc/port.rs", "State");
         let queue = named("sched/cpu.rs", "CpuQueue");
-        let slots = named("cap/handle_table.rs", "Slots");
+        let slots = named("cap/handle_table/mod.rs", "Slots");
         let mut locks = HeldLocks::new();
         locks.take(held(1, port), false).unwrap();
         locks.take(held(2, queue), false).unwrap();

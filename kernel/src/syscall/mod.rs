@@ -36,6 +36,7 @@ mod terminal;
 mod thread;
 mod time;
 mod timer;
+mod trace;
 mod upcall;
 
 use crate::arch::{
@@ -84,6 +85,7 @@ use thread::{
 };
 use time::{clock_read, clock_set, time_now};
 use timer::{timer_create, timer_read, timer_set};
+use trace::{trace_control, trace_read};
 use upcall::{process_interrupt, upcall_return, upcall_set};
 
 pub use job::JOB_RIGHTS;

@@ -1,14 +1,16 @@
-//! Calls of processes that have given calls up, or that a bad handle ends.
+//! Calls of processes that have given some up, and all calls while a trace is on.
 //!
-//! Their threads run with a table of their own, all of whose rows lead here; others pay
+//! So are those of processes that a bad handle ends. Their threads run with a table of their own, all of whose rows lead here; others pay
 //! nothing.
 
 use abi::process::{FaultKind, RestrictFlags};
+use abi::trace::TraceEvent;
 use abi::{Error, Syscall};
 
 use crate::arch::{self, PENDING_BLOCKED, ShortResult};
 use crate::process::{Exit, Process, RESTRICT_WORDS, process_of};
 use crate::sched;
+use crate::trace;
 
 use super::Args;
 use super::context::{Context, Outcome};
@@ -28,6 +30,11 @@ pub(super) fn run(number: u64, call: impl FnOnce() -> u64) -> u64 {
     let thread = sched::current();
     let process = process_of(&thread);
     let restrictions = process.restrictions();
+    if trace::is_on() {
+        trace::record(TraceEvent::Syscall, thread.id(), number);
+    } else if !restrictions.is_any() {
+        thread.stop_strictness(|| restrictions.is_any());
+    }
     let (flags, allowed) = (restrictions.flags(), restrictions.allows(number));
     if !allowed {
         if flags.contains(RestrictFlags::BAD_CALL_ENDS) {

@@ -296,9 +296,17 @@ fn write_cpus(out: &UserWriter<'_>) -> Result<usize, Error> {
         let info = CpuInfo {
             idle_ns: times.idle_ns,
             busy_ns: times.busy_ns,
+            switch_ns: times.switch_ns,
             switches: times.switches,
+            interrupts: arch::interrupts_taken(cpu),
             syscalls: arch::calls_made(cpu),
-            ..CpuInfo::default()
+            preemptions: times.preemptions,
+            yields: times.yields,
+            wakeups: times.wakeups,
+            migrations: times.migrations,
+            latency_ns: times.latency_ns,
+            latency_max_ns: times.latency_max_ns,
+            latencies: times.latencies,
         };
         out.copy_from(done, info.as_bytes())?;
         done = end;

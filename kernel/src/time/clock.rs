@@ -71,6 +71,11 @@ pub fn now_ns() -> u64 {
     scale().ns(arch::counter())
 }
 
+/// ns since boot at a counter value.
+pub fn ns_since_boot(ticks: u64) -> u64 {
+    scale().ns(ticks)
+}
+
 /// Counter value at a point in time; the largest for a time that never comes.
 pub fn ticks_at(ns: u64) -> u64 {
     scale().ticks(ns)

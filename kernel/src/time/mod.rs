@@ -4,5 +4,5 @@
 mod clock;
 mod deadline_heap;
 
-pub use clock::{init_clock, now_ns, ns_of_ticks, set_wall_ns, ticks_at, wall_ns};
+pub use clock::{init_clock, now_ns, ns_of_ticks, ns_since_boot, set_wall_ns, ticks_at, wall_ns};
 pub use deadline_heap::{DeadlineHeap, HeapSlot, Timed};

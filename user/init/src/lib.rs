@@ -108,7 +108,10 @@ fn shell(start: Start) -> Command {
         (Tag::Clock, passed_on | Rights::READ | Rights::MANAGE),
         (Tag::Log, passed_on | Rights::READ | Rights::WRITE),
         (Tag::Power, passed_on | Rights::MANAGE),
-        (Tag::System, passed_on | Rights::INSPECT),
+        (
+            Tag::System,
+            passed_on | Rights::INSPECT | Rights::READ | Rights::MANAGE,
+        ),
         (Tag::Entropy, passed_on | Rights::READ),
     ];
     for (tag, rights) in grants {

@@ -1,41 +1,99 @@
 //! `SchedStat`: how the threads have shared the CPUs.
 
+use core::time::Duration;
+
 use abi::scheduling::{SchedulingClass, ThreadInfo};
-use viper::args::{Args, Switch, Template};
-use viper::time::Instant;
-use viper::{Outcome, Program, Rc, println};
+use abi::system::CpuInfo;
+use viper::args::{Args, Number, Switch, Template};
+use viper::{Failure, Outcome, Program, Rc, println, thread};
 
-use crate::statistics;
+use crate::snapshot::latency;
+use crate::{snapshot, statistics};
 
-const TEMPLATE: Template = Template::parse("CSV/S");
+const TEMPLATE: Template = Template::parse("CSV/S,CPUS/S,EVERY/K/N,COUNT/K/N");
 const CSV: Switch = TEMPLATE.switch("CSV");
+const CPUS: Switch = TEMPLATE.switch("CPUS");
+const EVERY: Number = TEMPLATE.number("EVERY");
+const COUNT: Number = TEMPLATE.number("COUNT");
 
 /// The command `SchedStat`.
 pub const PROGRAM: Program = Program {
     name: "SchedStat",
     template: TEMPLATE,
     summary: "Shows how the threads have shared the CPUs.",
-    help: "CSV prints a snapshot as comma-separated values, times in ticks of 20 ms.",
+    help: "CPUS shows the CPUs instead of the threads. CSV prints a snapshot of both as \
+           comma-separated values, times in ticks of 20 ms. EVERY repeats that after so many \
+           thousandths of a second, COUNT times or until the command is ended.",
     main,
 };
 
-/// A tick of the CSV: 1/50 s. The kernel has none.
-const TICK_NS: u64 = 20_000_000;
-
-const COLUMNS: &str = "id,run_ticks,ctx_in,preemptions,voluntary_yields,sleep_calls,\
-wakeups_received,slept_ticks_total,avg_wake_latency_ticks,process,class,priority,cpu,\
-migrations,run_ns,wait_ns,latency_ns";
+/// Shortest time between two snapshots, in ms.
+const PAUSE_MIN: u64 = 10;
 
 fn main(args: &Args) -> Outcome {
-    let threads = statistics::threads()?;
-    if args.get(CSV) {
-        println!("SNAPSHOT,tick={}", Instant::now().since_boot_ns() / TICK_NS);
-        println!("CSV");
-        println!("{COLUMNS}");
-        threads.iter().for_each(print_values);
-        println!("CSV_END");
-        return Ok(Rc::OK);
+    let show = match (args.get(CSV), args.get(CPUS)) {
+        (true, _) => snapshot::print,
+        (false, true) => print_cpus,
+        (false, false) => print_threads,
+    };
+    let positive = |value: Option<i64>| value.map(|value| u64::try_from(value).unwrap_or(0));
+    let (pause, count) = (positive(args.get(EVERY)), positive(args.get(COUNT)));
+    if pause.is_some_and(|pause| pause < PAUSE_MIN) {
+        return Err(Failure::new("EVERY is at least 10 ms"));
     }
+    show()?;
+    let Some(pause) = pause.or_else(|| count.map(|_| 1000)) else {
+        return Ok(Rc::OK);
+    };
+    let mut left = count.map_or(u64::MAX, |count| count.saturating_sub(1));
+    while left > 0 {
+        thread::sleep(Duration::from_millis(pause));
+        show()?;
+        left = left.saturating_sub(1);
+    }
+    Ok(Rc::OK)
+}
+
+fn print_cpus() -> Result<(), Failure> {
+    println!(
+        "{:>3} {:>6} {:>10} {:>10} {:>9} {:>9} {:>9} {:>8} {:>8} {:>8} {:>9}",
+        "CPU",
+        "Busy %",
+        "Busy ms",
+        "Idle ms",
+        "Switch ms",
+        "Switches",
+        "Preempted",
+        "Woken",
+        "Moved",
+        "Late µs",
+        "at most"
+    );
+    (0u32..)
+        .zip(&statistics::cpus()?)
+        .for_each(|(cpu, row)| print_cpu(cpu, row));
+    Ok(())
+}
+
+fn print_cpu(cpu: u32, row: &CpuInfo) {
+    let woken = row.latencies.iter().map(|count| u64::from(*count)).sum();
+    println!(
+        "{cpu:>3} {:>6} {:>10} {:>10} {:>9} {:>9} {:>9} {:>8} {:>8} {:>8} {:>9}",
+        statistics::percent(row.busy_ns, row.busy_ns.saturating_add(row.idle_ns)),
+        row.busy_ns / 1_000_000,
+        row.idle_ns / 1_000_000,
+        row.switch_ns / 1_000_000,
+        row.switches,
+        row.preemptions,
+        row.wakeups,
+        row.migrations,
+        row.latency_ns.checked_div(woken).unwrap_or(0) / 1000,
+        row.latency_max_ns / 1000
+    );
+}
+
+fn print_threads() -> Result<(), Failure> {
+    let threads = statistics::threads()?;
     println!(
         "{:>5} {:>7} {:<5} {:>4} {:>3} {:>9} {:>9} {:>8} {:>8} {:>8} {:>8} {:>7} {:>9}",
         "Id",
@@ -53,38 +111,7 @@ fn main(args: &Args) -> Outcome {
         "Late µs"
     );
     threads.iter().for_each(print_row);
-    Ok(Rc::OK)
-}
-
-/// The mean time from waking to running, in ns.
-fn latency(thread: &ThreadInfo) -> u64 {
-    thread.latency_ns.checked_div(thread.wakeups).unwrap_or(0)
-}
-
-fn print_values(thread: &ThreadInfo) {
-    // In thousandths of a tick, as it is mostly a small part of one.
-    let late = latency(thread).saturating_mul(1000) / TICK_NS;
-    println!(
-        "{},{},{},{},{},{},{},{},{}.{:03},{},{},{},{},{},{},{},{}",
-        thread.id,
-        thread.run_ns / TICK_NS,
-        thread.turns,
-        thread.preemptions,
-        thread.yields,
-        thread.sleeps,
-        thread.wakeups,
-        thread.sleep_ns / TICK_NS,
-        late / 1000,
-        late % 1000,
-        thread.process,
-        thread.class,
-        thread.priority,
-        thread.cpu,
-        thread.migrations,
-        thread.run_ns,
-        thread.wait_ns,
-        thread.latency_ns
-    );
+    Ok(())
 }
 
 fn print_row(thread: &ThreadInfo) {

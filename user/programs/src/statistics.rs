@@ -7,11 +7,13 @@ use alloc::vec::Vec;
 use abi::process::ProcessInfo;
 use abi::scheduling::ThreadInfo;
 use abi::startup::Tag;
-use abi::system::{MachineInfo, MemoryInfo, Topic};
+use abi::system::{CpuInfo, MachineInfo, MemoryInfo, Topic};
 use viper::Failure;
 
 /// Most processes listed.
 const PROCESSES_MAX: usize = 1 << 16;
+/// Most CPUs listed.
+const CPUS_MAX: usize = 16;
 /// Longest text of a topic, in bytes.
 const TEXT_BYTES_MAX: usize = 4096;
 
@@ -84,6 +86,27 @@ pub fn threads() -> Result<Vec<ThreadInfo>, Failure> {
         }
         count = count.saturating_mul(2);
     }
+}
+
+/// All CPUs that run, by number.
+///
+/// # Errors
+///
+/// Where this program was not given the statistics.
+pub fn cpus() -> Result<Vec<CpuInfo>, Failure> {
+    let mut rows = [CpuInfo::default(); CPUS_MAX];
+    let used = rt::system::info(system()?, Topic::Cpus, &mut rows)?;
+    let rows = rows.iter().take(used / size_of::<CpuInfo>());
+    Ok(rows.copied().collect())
+}
+
+/// A part in per cent with one digit after the point, such as `12.5`.
+pub fn percent(part: u64, whole: u64) -> String {
+    let tenths = part
+        .saturating_mul(1000)
+        .checked_div(whole)
+        .unwrap_or_default();
+    alloc::format!("{}.{}", tenths / 10, tenths % 10)
 }
 
 /// A topic that is text.

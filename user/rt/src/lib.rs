@@ -43,6 +43,7 @@ pub mod terminal;
 pub mod thread;
 pub mod time;
 pub mod timer;
+pub mod trace;
 pub mod upcall;
 
 pub use abi;

@@ -17,21 +17,30 @@ const TERMINAL: (Tag, Rights) = (Tag::Terminal, Rights::all());
 /// The power switch, to use and not to pass on.
 const POWER: (Tag, Rights) = (Tag::Power, Rights::MANAGE);
 
+/// The statistics, and the right to trace what the scheduler does.
+const TRACE: Rights = Rights::INSPECT.union(Rights::READ).union(Rights::MANAGE);
+
 /// What each program gets beside the usual.
 const GRANTS: &[(&str, &[(Tag, Rights)])] = &[
     ("Shutdown", &[POWER]),
     ("Reboot", &[POWER]),
+    ("Top", &[TERMINAL]),
+    ("Trace", &[(Tag::System, TRACE)]),
     (
         "Shell",
         &[
             TERMINAL,
+            (Tag::System, PASSED_ON.union(TRACE)),
             (Tag::Power, PASSED_ON.union(Rights::MANAGE)),
             (Tag::Log, PASSED_ON.union(Rights::READ).union(Rights::WRITE)),
         ],
     ),
     (
         "SelfTest",
-        &[(Tag::Log, PASSED_ON.union(Rights::READ).union(Rights::WRITE))],
+        &[
+            (Tag::Log, PASSED_ON.union(Rights::READ).union(Rights::WRITE)),
+            (Tag::System, PASSED_ON.union(TRACE)),
+        ],
     ),
 ];
 

@@ -1,4 +1,4 @@
-//! The program `Bomb`: takes all it can get of one resource, and never stops asking.
+//! The program `Bomb`, which takes all it can get of one resource.
 
 use alloc::boxed::Box;
 use alloc::string::String;

@@ -1,4 +1,4 @@
-//! The program `Soak`: starts and ends processes, many of them, and looks what is left.
+//! The program `Soak`, which starts and ends many processes and looks what is left.
 
 use alloc::string::String;
 use core::time::Duration;

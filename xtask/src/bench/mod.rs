@@ -5,6 +5,7 @@ mod compare;
 mod guest;
 mod host;
 mod results;
+pub mod sched;
 
 use anyhow::{Context, bail};
 
@@ -22,8 +23,20 @@ pub fn bench(options: &BenchOptions) -> anyhow::Result<u8> {
         };
         return compare::compare(before.as_ref(), after.as_ref(), options.threshold);
     }
+    let wants_sched = options.names.iter().any(|name| sched::is_name(name));
+    if !wants_sched
+        && [&options.plot, &options.csv, &options.log]
+            .iter()
+            .any(|o| o.is_some())
+    {
+        bail!("--plot, --csv and --log are for `bench sched`");
+    }
     let run = if options.host {
         on_host(options)?
+    } else if let Some(log) = &options.log {
+        let mut run = Run::new("none", &toolchain::host_version(), "wall");
+        run.add(sched::judge_log(log, options)?);
+        run
     } else {
         in_machine(options)?
     };
@@ -55,11 +68,10 @@ fn on_host(options: &BenchOptions) -> anyhow::Result<Run> {
 
 /// Measures in the machine.
 fn in_machine(options: &BenchOptions) -> anyhow::Result<Run> {
-    let (boot, in_guest): (Vec<_>, Vec<_>) = options
-        .names
-        .iter()
-        .cloned()
-        .partition(|name| boot::is_name(name));
+    let names = options.names.iter().cloned();
+    let (sched, names): (Vec<_>, Vec<_>) = names.partition(|name| sched::is_name(name));
+    let (boot, in_guest): (Vec<_>, Vec<_>) =
+        names.into_iter().partition(|name| boot::is_name(name));
     let wants_boot = !boot.is_empty() || (options.names.is_empty() && options.icount);
     if wants_boot && !options.icount {
         bail!(
@@ -73,6 +85,9 @@ fn in_machine(options: &BenchOptions) -> anyhow::Result<Run> {
     let mut run = Run::new(&emulator.version, &system.toolchain.to_string(), clock);
     for round in 1..=options.repeat {
         say_round(round, options.repeat);
+        if !sched.is_empty() {
+            run.add(sched::measure(&emulator, &system, options)?);
+        }
         if wants_boot {
             run.add(boot::measure(&emulator, &system, &boot)?);
         }

@@ -48,6 +48,10 @@ const RULES: &[Rule] = &[
         may_name: &["arch", "limits", "sync", "account"],
     },
     Rule {
+        module: "trace",
+        may_name: &["arch", "limits", "sync", "time"],
+    },
+    Rule {
         module: "entropy",
         may_name: &["arch", "limits", "sync"],
     },
@@ -84,7 +88,7 @@ const RULES: &[Rule] = &[
     Rule {
         module: "sched",
         may_name: &[
-            "arch", "limits", "sync", "account", "time", "console", "mm", "cap",
+            "arch", "limits", "sync", "account", "time", "trace", "console", "mm", "cap",
         ],
     },
     Rule {
@@ -147,6 +151,7 @@ const RULES: &[Rule] = &[
             "sync",
             "account",
             "time",
+            "trace",
             "entropy",
             "console",
             "mm",

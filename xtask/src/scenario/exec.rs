@@ -116,6 +116,10 @@ pub fn panic(rig: &Rig<'_>) -> anyhow::Result<()> {
         "the report lacks the address:\n{log}"
     );
     ensure!(
+        !log.contains("trace of CPU"),
+        "a trace that nobody turned on:\n{log}"
+    );
+    ensure!(
         log.contains("kernel::"),
         "the backtrace names no function:\n{log}"
     );

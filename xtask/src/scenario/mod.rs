@@ -11,6 +11,7 @@ mod hostile;
 pub mod lab;
 mod measure;
 mod power_cut;
+mod sched;
 pub mod schedules;
 mod storage;
 mod toolchain;
@@ -86,6 +87,10 @@ pub const ALL: &[Scenario] = &[
         run: exec::panic,
     },
     Scenario {
+        name: "a_panic_shows_the_trace",
+        run: sched::panic_with_trace,
+    },
+    Scenario {
         name: "ctrl_a_x_leaves",
         run: console::leaving,
     },
@@ -132,6 +137,14 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "null_calls_scale",
         run: hostile::null_calls_scale,
+    },
+    Scenario {
+        name: "sched_stress_adds_up",
+        run: sched::stress_counts,
+    },
+    Scenario {
+        name: "top_draws_and_quits",
+        run: sched::top,
     },
     Scenario {
         name: "power_cuts_lose_nothing",

@@ -24,6 +24,7 @@ pub(super) struct CpuLocal {
     id: AtomicU32,
     emergency_top: AtomicU64,
     calls: AtomicU64,
+    interrupts: AtomicU64,
     marks: CpuMarks,
 }
 
@@ -54,6 +55,7 @@ impl CpuLocal {
             id: AtomicU32::new(0),
             emergency_top: AtomicU64::new(0),
             calls: AtomicU64::new(0),
+            interrupts: AtomicU64::new(0),
             marks: CpuMarks {
                 space: AtomicU64::new(0),
                 domain: AtomicU64::new(0),
@@ -162,6 +164,22 @@ pub fn marks_of(cpu: usize) -> &'static CpuMarks {
 pub fn calls_made(cpu: usize) -> u64 {
     if cpu < CPUS_MAX {
         locals(cpu).calls.load(Ordering::Relaxed)
+    } else {
+        0
+    }
+}
+
+/// Counts an interrupt of this CPU, which has them masked.
+pub(super) fn count_interrupt() {
+    let interrupts = &local().interrupts;
+    let sum = interrupts.load(Ordering::Relaxed).wrapping_add(1);
+    interrupts.store(sum, Ordering::Relaxed);
+}
+
+/// Interrupts a CPU has taken so far; 0 for a CPU that does not exist.
+pub fn interrupts_taken(cpu: usize) -> u64 {
+    if cpu < CPUS_MAX {
+        locals(cpu).interrupts.load(Ordering::Relaxed)
     } else {
         0
     }

@@ -13,7 +13,7 @@ use spin::mutex::SpinMutex;
 use crate::arch::hooks::hooks;
 use crate::limits::CPUS_MAX;
 
-use super::cpu::{cpu_id, irq_restore, irq_save};
+use super::cpu::{count_interrupt, cpu_id, irq_restore, irq_save};
 use super::timer::TIMER_INTERRUPT;
 
 /// The software interrupt that makes a CPU look at its pending bits.
@@ -236,6 +236,7 @@ fn end(id: IntId) {
 pub(super) fn dispatch() {
     let Some(hooks) = hooks() else { return };
     while let Some(id) = acknowledge() {
+        count_interrupt();
         // A GICv2 software interrupt carries its sender above bit 9.
         match u32::from(id) & 0x3ff {
             WAKE_SGI => (hooks.ipi)(),

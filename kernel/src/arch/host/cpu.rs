@@ -47,5 +47,10 @@ pub fn calls_made(_cpu: usize) -> u64 {
     0
 }
 
+/// Nothing interrupts here.
+pub fn interrupts_taken(_cpu: usize) -> u64 {
+    0
+}
+
 /// Nothing to synchronise.
 pub fn synchronize_code() {}

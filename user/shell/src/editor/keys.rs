@@ -1,4 +1,4 @@
-//! Bytes of a terminal turned into keys: UTF-8, control characters, escape sequences.
+//! Keys from the bytes of a terminal: UTF-8, control characters, escapes.
 
 use alloc::vec::Vec;
 

@@ -73,12 +73,17 @@ fn attack(words: &[&str]) -> Verdict {
     for word in words {
         command = command.arg(word);
     }
-    if let Some(log) = rt::startup::handle(Tag::Log) {
-        command = command.grant(Grant {
-            tag: Tag::Log,
-            handle: log,
-            rights: abi::Rights::all(),
-        });
+    // It may read the trace, but not turn it on, which would stay so for the other tests. Its
+    // copies have what may be duplicated.
+    let statistics = abi::Rights::INSPECT | abi::Rights::READ | abi::Rights::DUPLICATE;
+    for (tag, rights) in [(Tag::Log, abi::Rights::all()), (Tag::System, statistics)] {
+        if let Some(handle) = rt::startup::handle(tag) {
+            command = command.grant(Grant {
+                tag,
+                handle,
+                rights,
+            });
+        }
     }
     let child = need!(command.spawn());
     let status = need!(child.wait());

@@ -33,6 +33,7 @@ pub mod shell;
 pub mod system;
 pub mod threads;
 pub mod timers;
+pub mod trace;
 pub mod upcalls;
 pub mod vectors;
 pub mod waits;
@@ -89,6 +90,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         protection::CASES,
         scaling::CASES,
         system::CASES,
+        trace::CASES,
     ]
     .into_iter()
     .flatten()

@@ -70,9 +70,9 @@ impl Objects {
         let (held, ends) = (Arc::clone(&lock), Arc::clone(&over));
         // Not joined: it may be one of a thread that is told to stop waiting.
         drop(thread::spawn(move || {
-            let _ = held.lock(abi::NEVER);
+            let _ = held.lock(NEVER);
             while ends.load(Ordering::SeqCst) == 0 {
-                let _ = rt::futex::wait(&ends, 0, abi::NEVER);
+                let _ = rt::futex::wait(&ends, 0, NEVER);
             }
         })?);
         while lock.is_free() {

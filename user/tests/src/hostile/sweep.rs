@@ -132,7 +132,9 @@ fn expected(call: &SyscallInfo) -> Answer {
         // The machine would stop; every scenario ends by it.
         Some(Syscall::PowerControl) => Answer::Refusal(Error::BadHandle),
         // Only the shell may do these; its tests do.
-        Some(Syscall::TerminalControl | Syscall::ClockSet) => Answer::Refusal(Error::AccessDenied),
+        Some(Syscall::TerminalControl | Syscall::ClockSet | Syscall::TraceControl) => {
+            Answer::Refusal(Error::AccessDenied)
+        }
         _ => Answer::Success,
     }
 }

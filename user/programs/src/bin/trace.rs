@@ -1,0 +1,5 @@
+//! The program `Trace`.
+#![no_std]
+#![no_main]
+
+viper::program!(programs::trace::PROGRAM);

@@ -134,7 +134,7 @@ fn wait_or_wake(word: &AtomicU32, turn: u32) -> ! {
 }
 
 /// Events that are made in one run.
-const EVENTS: u32 = 600;
+const EVENTS: u32 = 120;
 
 /// A signal to an event that is being closed does not reach the next one, which may lie at
 /// the same place.

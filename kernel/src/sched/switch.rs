@@ -238,9 +238,12 @@ pub fn enqueue(thread: Ref<Thread>) {
     let me = arch::cpu_id();
     let affinity = thread.entity.affinity();
     let (cpu, notice) = {
-        let queue = queue(me).lock_masked();
+        let mut queue = queue(me).lock_masked();
         thread.set_home(me);
         thread.state.store(state::READY, Ordering::Relaxed);
+        thread
+            .statistics
+            .wakes(arch::counter(), &mut queue.counters);
         if thread.is_traced() {
             trace::wakes(&thread);
         }

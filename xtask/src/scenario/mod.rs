@@ -143,6 +143,10 @@ pub const ALL: &[Scenario] = &[
         run: sched::stress_counts,
     },
     Scenario {
+        name: "sched_loads_end_as_they_should",
+        run: sched::small_loads,
+    },
+    Scenario {
         name: "top_draws_and_quits",
         run: sched::top,
     },

@@ -12,6 +12,7 @@ pub mod lab;
 mod measure;
 mod power_cut;
 mod sched;
+pub mod schedules;
 mod storage;
 mod toolchain;
 pub mod vm;
@@ -124,6 +125,14 @@ pub const ALL: &[Scenario] = &[
     Scenario {
         name: "random_calls_hurt_nobody",
         run: hostile::random_calls,
+    },
+    Scenario {
+        name: "changed_schedules_find_nothing",
+        run: schedules::seeds_find_nothing,
+    },
+    Scenario {
+        name: "planted_races_are_found",
+        run: schedules::planted_races_are_found,
     },
     Scenario {
         name: "null_calls_scale",

@@ -15,6 +15,7 @@ pub mod error;
 pub mod fs;
 pub mod handle;
 pub mod job;
+pub mod lock;
 pub mod memory;
 pub mod process;
 pub mod rights;

@@ -324,6 +324,15 @@ macro_rules! for_each_syscall {
             #[doc = "Writes TraceRecords of a CPU, from a position on (0: the oldest), as many as fit, or one of zeros where there is none; returns the bytes of records written, the position to go on from, and how many records from the given position on were overwritten before they could be read."]
             79 TraceRead trace_read (system: Handle, cpu: Value, position: Value, buffer: Out, length: Length) -> (length, position, lost)
                 rights "system: READ" errors [Fault, InvalidArgument, BufferTooSmall];
+
+            #[doc = "Returns the number by which locks of the process know the calling thread, see futex_lock."]
+            80 ThreadNumber thread_number () -> (number) rights "" errors [];
+            #[doc = "Waits for a lock while its 32-bit word has the expected value: the number of another thread of the process, which holds it, and bit 31. That thread runs meanwhile as the most urgent of those that wait for it. Success: the lock was handed to the caller. PeerClosed: the holder has ended. BadState: it waits for the caller."]
+            81 FutexLock futex_lock (word: In, expected: Value, deadline: Deadline) -> ()
+                rights "" errors [Fault, InvalidArgument, WouldBlock, TimedOut, PeerClosed, BadState, NoMemory, LimitReached];
+            #[doc = "Hands a lock that the caller holds to the most urgent thread that waits for it, whose number is then in the word; with none the word becomes 0."]
+            82 FutexUnlock futex_unlock (word: Out) -> ()
+                rights "" errors [Fault, InvalidArgument, BadState];
         }
     };
 }

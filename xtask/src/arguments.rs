@@ -20,6 +20,8 @@ pub enum Task {
     Run(RunOptions),
     /// Runs all tests, or those of one rung
     Test(TestOptions),
+    /// Runs one random test once more, with the seed that it printed
+    Repro(ReproOptions),
     /// Boots stopped with a GDB stub and starts GDB with all symbols
     Debug(DebugOptions),
     /// Runs benchmarks, or compares two runs: bench compare A.json B.json
@@ -156,6 +158,40 @@ pub struct TestOptions {
     pub seed: Option<u64>,
 }
 
+/// A test whose course a seed decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Suite {
+    /// Schedules of the kernel that a seed changes.
+    Schedules,
+    /// Random system calls in the machine.
+    RandomCalls,
+    /// Power cuts at random moments.
+    PowerCuts,
+    /// Random cases of the host's tests.
+    Host,
+    /// Random cases of the kernel's tests.
+    Kernel,
+}
+
+/// Options of `repro`.
+#[derive(Clone, Debug, Args)]
+pub struct ReproOptions {
+    /// Which test
+    #[arg(value_enum)]
+    pub suite: Suite,
+    /// Its seed
+    pub seed: u64,
+    /// Only tests with this in their name (host, kernel)
+    #[arg(value_name = "FILTER")]
+    pub filter: Option<String>,
+    /// As long as with `test --full`
+    #[arg(long)]
+    pub full: bool,
+    /// With schedules: the mistake to plant
+    #[arg(long, value_name = "NAME")]
+    pub plant: Option<String>,
+}
+
 /// Options of `debug`.
 #[derive(Clone, Debug, Args)]
 pub struct DebugOptions {
@@ -255,6 +291,17 @@ mod tests {
     }
 
     #[test]
+    fn a_suite_is_repeated_with_its_seed() {
+        let Ok(Task::Repro(options)) = parse("repro random-calls 18446744073709551615") else {
+            panic!("repro does not parse");
+        };
+        assert_eq!(
+            (options.suite, options.seed),
+            (Suite::RandomCalls, u64::MAX)
+        );
+    }
+
+    #[test]
     fn words_after_two_dashes_go_to_qemu() {
         let Ok(Task::Run(options)) = parse("run --smp 2 -- -d int") else {
             panic!("run does not parse");
@@ -271,6 +318,10 @@ mod tests {
             "run --smp 9",
             "run --gic 4",
             "run --timeout 3",
+            "repro",
+            "repro schedules",
+            "repro schedules x",
+            "repro dice 1",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -21,6 +21,7 @@ mod docs;
 mod doctor;
 mod image;
 mod qemu;
+mod repro;
 mod run;
 mod scenario;
 mod test;
@@ -45,6 +46,7 @@ fn perform(task: Task) -> anyhow::Result<u8> {
     match task {
         Task::Run(options) => run::run(&options),
         Task::Test(options) => test::test(&options),
+        Task::Repro(options) => repro::repro(&options),
         Task::Debug(options) => debug::debug(&options),
         Task::Bench(options) => bench::bench(&options),
         Task::Check(options) => check::check(&options),

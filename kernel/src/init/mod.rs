@@ -8,6 +8,8 @@ mod hooks;
 mod options;
 pub mod panic;
 mod program;
+#[cfg(feature = "sched-fuzz")]
+mod sched_fuzz;
 mod serial;
 mod stop;
 mod symbols;
@@ -141,11 +143,22 @@ extern "C" fn first_thread(_argument: u64) -> ! {
     cpus::start_others(&boot.machine);
     devices::seed_entropy(&boot.machine);
     devices::set_clock(&boot.machine);
+    #[cfg(feature = "sched-fuzz")]
+    sched_fuzz::start(boot.machine.boot_arguments);
     #[cfg(feature = "ktest")]
     if !boot.options.system {
         crate::ktest::run();
     }
     start_system(boot)
+}
+
+/// Bytes of the first random device, for tests; `None` where there is none or it fails.
+#[cfg(feature = "ktest")]
+pub(crate) fn read_random_device(out: &mut [u8]) -> Option<usize> {
+    let machine = &BOOT.get()?.machine;
+    let mut found = devices::virtio_devices(machine, drivers::VirtioKind::Entropy);
+    let (base, device) = found.next()?;
+    drivers::read_virtio_rng(base, device.bytes, out).ok()
 }
 
 fn start_system(boot: &'static Boot) -> ! {

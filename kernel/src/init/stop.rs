@@ -17,6 +17,8 @@ pub(super) fn stop(action: PowerAction, code: u32) -> ! {
         code.max(RC_FAIL.unsigned_abs())
     };
     serial::drain();
+    #[cfg(feature = "sched-fuzz")]
+    super::sched_fuzz::end();
     let semihosting = BOOT.get().is_some_and(|boot| boot.options.semihosting);
     match action {
         PowerAction::Off if semihosting => arch::semihosting_exit(code),

@@ -10,7 +10,7 @@ use crate::arch;
 use crate::mm::WordKey;
 use crate::sched::{Thread, WaitTarget, Waiter};
 use crate::sync::atomic::Ordering;
-use crate::sync::{Borrowed, SpinLock, WaitList, planted};
+use crate::sync::{Borrowed, SpinLock, WaitList, planted, sched_point};
 
 const BUCKETS: usize = 64;
 
@@ -70,6 +70,7 @@ pub fn futex_wait(
         return FutexOutcome::Failed(error.into());
     }
     let early = planted("futex-look").then(|| arch::load_user_u32(address));
+    sched_point!();
     let outcome = {
         let mut waiting = bucket.waiting.lock_masked();
         match early.unwrap_or_else(|| arch::load_user_u32(address)) {

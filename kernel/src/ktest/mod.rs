@@ -5,6 +5,7 @@
 //! with exit code 0 only if all passed.
 #![forbid(unsafe_code)]
 
+mod devices;
 mod interrupts;
 mod memory;
 mod scheduler;
@@ -57,7 +58,8 @@ macro_rules! check_eq {
 
 use {check, check_eq};
 
-const AREAS: [&[Test]; 5] = [
+const AREAS: [&[Test]; 6] = [
+    devices::TESTS,
     memory::TESTS,
     user_copy::TESTS,
     scheduler::TESTS,

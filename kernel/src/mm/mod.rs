@@ -56,7 +56,7 @@ pub use reservation::{HeapReservation, HeapReserve, RESERVE_RUN_BYTES, has_reser
 pub use translation::Translation;
 pub use user::{
     CopyError, UserReader, UserWriter, copy_present_in, copy_present_out, is_user_word,
-    load_present_u32, load_user_u32,
+    load_present_u32, load_to_write_u32, load_user_u32,
 };
 pub use vma::Backing;
 pub use word_key::WordKey;

@@ -286,6 +286,16 @@ pub fn load_user_u32(space: &AddressSpace, address: u64) -> Result<u32, CopyErro
     Err(CopyError::Fault)
 }
 
+/// As [`load_user_u32`], of a page that can then be written without a fault, unless another
+/// thread takes it away at that moment.
+///
+/// # Errors
+/// [`CopyError::Fault`].
+pub fn load_to_write_u32(space: &AddressSpace, address: u64) -> Result<u32, CopyError> {
+    bring_in(space, address, 0, Access::Write)?;
+    load_user_u32(space, address)
+}
+
 /// Whether a word at `address` lies where programs have their memory.
 #[inline]
 pub fn is_user_word(address: u64) -> bool {

@@ -12,6 +12,7 @@ use crate::account::{Account, Charge, OpenAccount, Resource};
 use crate::arch::{Access, Start};
 use crate::cap::{HandleTable, KernelObject, ObjectBase};
 use crate::entropy::random_u64;
+use crate::ipc;
 use crate::mm::{AddressSpace, MapError, Translation, WordKey};
 use crate::sched::{self, Owner, Thread, ThreadStart};
 use crate::sync::atomic::{AtomicU64, Ordering, fence};
@@ -168,6 +169,13 @@ impl Process {
             .base()
             .charge_to(&self.account, object.memory_bytes())
             .map_err(|_| MapError::LimitReached)
+    }
+
+    /// The thread that its locks know by this number.
+    pub fn thread_by_number(&self, number: u32) -> Option<Ref<Thread>> {
+        let threads = self.threads.lock();
+        let mut all = threads.list.iter().map(|object| object.thread());
+        all.find(|thread| thread.number() == number).cloned()
     }
 
     /// Number of the process.
@@ -431,6 +439,7 @@ impl Owner for Process {
     }
 
     fn thread_ends(&self, thread: &Ref<Thread>) {
+        ipc::holder_ends(thread, self.id());
         let object = {
             let mut threads = self.threads.lock();
             let index = threads

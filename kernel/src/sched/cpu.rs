@@ -5,7 +5,7 @@ use abi::scheduling::LATENCY_BUCKETS;
 use crate::arch::{self, PENDING_ATTENTION};
 use crate::limits::CPUS_MAX;
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::{MaskedGuard, Ref, RunningCell, SpinLock};
+use crate::sync::{MaskedGuard, Ref, RunningCell, SpinLock, sched_point};
 use crate::time::ns_of_ticks;
 use crate::word;
 
@@ -168,6 +168,7 @@ pub(super) fn make_ready(thread: &Thread, from: u32) {
     let irq = arch::irq_save();
     let (cpu, notice) = loop {
         let home = thread.home.load(Ordering::Relaxed);
+        sched_point!();
         let mut queue = queue(home as usize).lock_masked();
         if thread.home.load(Ordering::Relaxed) != home {
             continue;
@@ -213,6 +214,7 @@ pub(super) fn place(
 
 /// Makes the CPU that runs a thread look at it.
 pub(super) fn attract(thread: &Thread) {
+    sched_point!();
     if thread.state.load(Ordering::Acquire) != state::RUNNING {
         return;
     }

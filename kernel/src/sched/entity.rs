@@ -59,7 +59,11 @@ impl Turns {
 /// is guarded by the lock of the queue of its home.
 #[derive(Debug)]
 pub(super) struct Entity {
+    /// The greater of the next two.
+    full: AtomicU32,
+    /// What it was given.
     own: AtomicU32,
+    /// What those that wait for it have.
     lent: AtomicU32,
     affinity: AtomicU32,
     /// Its budget is used up: it runs in the fair class.
@@ -91,6 +95,7 @@ impl Entity {
     /// A usual thread that may run everywhere.
     pub(super) const fn new() -> Entity {
         Entity {
+            full: AtomicU32::new(Urgency::USUAL.code()),
             own: AtomicU32::new(Urgency::USUAL.code()),
             lent: AtomicU32::new(Urgency::IDLE.code()),
             affinity: AtomicU32::new(u32::MAX),
@@ -112,19 +117,39 @@ impl Entity {
 
     pub(super) fn set_own(&self, urgency: Urgency) {
         self.own.store(urgency.code(), Ordering::Relaxed);
+        self.set_full();
     }
 
-    /// What counts: its own, unless its budget is used up, or what others lend it.
+    /// What others lend it; that of an idle CPU: nothing.
+    pub(super) fn lent(&self) -> Urgency {
+        Urgency::from_code(self.lent.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set_lent(&self, urgency: Urgency) {
+        self.lent.store(urgency.code(), Ordering::Relaxed);
+        self.set_full();
+    }
+
+    fn set_full(&self) {
+        let full = self.own().max(self.lent());
+        self.full.store(full.code(), Ordering::Relaxed);
+    }
+
+    /// What it was given, or what others lend it, where that is more.
+    #[inline]
+    pub(super) fn full(&self) -> Urgency {
+        Urgency::from_code(self.full.load(Ordering::Relaxed))
+    }
+
+    /// What counts: all it has, unless the budget for that is used up.
     #[inline]
     pub(super) fn urgency(&self) -> Urgency {
-        let own = self.own();
-        let lent = Urgency::from_code(self.lent.load(Ordering::Relaxed));
-        let own = if own.is_real_time() && self.is_throttled() {
+        let full = self.full();
+        if full.is_real_time() && self.is_throttled() {
             Urgency::USUAL
         } else {
-            own
-        };
-        own.max(lent)
+            full
+        }
     }
 
     pub(super) fn is_throttled(&self) -> bool {

@@ -12,7 +12,7 @@
 use crate::arch;
 use crate::limits::{CPUS_MAX, HEIR_WAIT_NS};
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Ref, RefSlot};
+use crate::sync::{Ref, RefSlot, sched_point};
 use crate::time::now_ns;
 
 use super::cpu::{IDLE, make_ready};
@@ -81,6 +81,7 @@ fn inherit(thread: &Thread) -> bool {
     if !suits {
         return false;
     }
+    sched_point!();
     // Whoever ends its wait is alone with a thread that has left its CPU.
     let Some(token) = thread.held.take_alone() else {
         return false;

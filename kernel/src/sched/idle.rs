@@ -5,7 +5,7 @@ use core::convert::Infallible;
 use crate::arch;
 use crate::sync::Ref;
 use crate::sync::atomic::Ordering;
-use crate::sync::{Parker, set_parker};
+use crate::sync::{Parker, sched_point, set_parker};
 use crate::time::now_ns;
 
 use super::cpu::{CURRENT, IDLE, queue, set_running};
@@ -26,9 +26,11 @@ pub(super) fn idle_once() {
     let me = arch::cpu_id();
     // Announced first: a thread that becomes ready from here on interrupts the sleep.
     IDLE.fetch_or(1 << me, Ordering::AcqRel);
+    sched_point!();
     switch::reap(me);
     if queue(me).lock().run.is_empty() {
         timer::program();
+        sched_point!();
         arch::wait_for_interrupt();
     }
     arch::irq_enable();

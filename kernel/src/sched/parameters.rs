@@ -8,6 +8,7 @@ use crate::word;
 
 use super::budget::Budget;
 use super::cpu::{place, queue, running_mask};
+use super::entity::{Entity, Schedulable};
 use super::placement;
 use super::thread::{Thread, flag, state};
 use super::urgency::Urgency;
@@ -65,9 +66,50 @@ impl Thread {
     /// Gives it others, and what its real-time turns are charged to. When this returns and
     /// the thread is the running one, they count before it is back in its program.
     pub fn set_parameters(&self, new: &Parameters, budget: Option<Ref<Budget>>) {
-        let irq = arch::irq_save();
         let budget = budget.filter(|_| new.is_real_time());
-        let before = loop {
+        let before = self.change(new.affinity, |entity| {
+            self.set_flag(flag::PINNED, new.affinity().is_some());
+            entity.set_own(new.urgency);
+            entity.set_affinity(new.affinity);
+            self.set_budget(budget)
+        });
+        drop(before);
+    }
+
+    /// Class and priority that it was given or is lent, were its budget never used up.
+    pub fn full_urgency(&self) -> Urgency {
+        self.entity.full()
+    }
+
+    /// Whether others lend it theirs.
+    #[inline]
+    pub fn is_lent(&self) -> bool {
+        self.entity.lent() != Urgency::IDLE
+    }
+
+    /// Lends it what another thread has, or takes back what it was lent. What it then uses
+    /// of the real-time class is charged to the lender's budget, unless it has its own.
+    pub fn lend(&self, lender: Option<&Thread>) {
+        let urgency = lender.map_or(Urgency::IDLE, Thread::full_urgency);
+        if urgency == self.entity.lent() {
+            return;
+        }
+        let budget = lender.and_then(Schedulable::budget);
+        let before = self.change(self.entity.affinity(), |entity| {
+            entity.set_lent(urgency);
+            if entity.own().is_real_time() {
+                None
+            } else {
+                self.set_budget(budget.filter(|_| urgency.is_real_time()))
+            }
+        });
+        drop(before);
+    }
+
+    /// Changes what its place in a queue depends on, and gives it the place that fits.
+    fn change<R>(&self, affinity: u32, apply: impl FnOnce(&Entity) -> R) -> R {
+        let irq = arch::irq_save();
+        let result = loop {
             let home = self.home.load(Ordering::Relaxed) as usize;
             let mut queue = queue(home).lock_masked();
             if self.home.load(Ordering::Relaxed) as usize != home {
@@ -75,23 +117,20 @@ impl Thread {
             }
             // Out of its queue first: its place there is that of its urgency.
             let queued = queue.run.remove(self);
-            self.set_flag(flag::PINNED, new.affinity().is_some());
-            self.entity.set_own(new.urgency);
-            self.entity.set_affinity(new.affinity);
+            let result = apply(&self.entity);
             self.entity.set_throttled(false);
-            let before = self.set_budget(budget);
             if let Some(token) = queued {
                 let (cpu, notice) = place(token, home, queue);
-                placement::tell(cpu, notice, new.affinity);
+                placement::tell(cpu, notice, affinity);
             } else {
                 queue.look_again = true;
                 drop(queue);
                 self.look();
             }
-            break before;
+            break result;
         };
         arch::irq_restore(irq);
-        drop(before);
+        result
     }
 
     /// Makes the CPU that runs it, if one does, look whether that is still right.

@@ -6,8 +6,8 @@
 
 use crate::arch::{self, PENDING_RESCHEDULE};
 use crate::limits::CPUS_MAX;
-use crate::sync::Ref;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Ref, planted, sched_point};
 
 use super::cpu::{IDLE, queue, running_mask};
 use super::run_queue::{Arrival, RunQueue};
@@ -176,6 +176,7 @@ fn choose(thread: &Thread, home: usize, running: u32) -> usize {
 #[inline]
 pub(super) fn tell(cpu: usize, notice: Notice, affinity: u32) {
     let me = arch::cpu_id();
+    sched_point!();
     if IDLE.load(Ordering::Acquire) & (1 << cpu) == 0 {
         match notice {
             Notice::Nothing => return,
@@ -300,6 +301,7 @@ pub(super) fn take_share(me: usize) {
         return;
     };
     let thread = {
+        let _own = planted("lock-order").then(|| queue(me).lock_masked());
         let mut queue = queue(from).lock_masked();
         let thread = queue.run.pop_for(me, Urgency::IDLE, true);
         if let Some(thread) = &thread {

@@ -6,7 +6,7 @@ use crate::arch::{
     self, Access, PENDING_ATTENTION, PENDING_BLOCKED, PENDING_RESCHEDULE, PENDING_YIELD, ThisCpu,
 };
 use crate::sync::atomic::{Ordering, fence};
-use crate::sync::{Borrowed, Ref, epoch, planted};
+use crate::sync::{Borrowed, Ref, epoch, planted, sched_point};
 
 use super::cpu::{CURRENT, CpuQueue, IDLE, make_ready, place, queue};
 use super::heir;
@@ -120,7 +120,7 @@ fn depart(previous: &Thread, how: Departure) -> Option<Borrowed<'static, Thread>
     drop(queue);
     drop(reaped);
     let next = current();
-    if alarm {
+    if alarm || (cfg!(feature = "sched-fuzz") && previous.is_idle) {
         timer::program();
     }
     if !blocks {
@@ -187,6 +187,7 @@ pub(super) fn prepare(next: &Thread, trace: impl FnOnce()) {
         return fence(Ordering::SeqCst);
     };
     let claimed = translation.claim(cpu);
+    sched_point!();
     fence(Ordering::SeqCst);
     next.context
         .set_translation(translation.confirm_or_renew(claimed));
@@ -195,13 +196,16 @@ pub(super) fn prepare(next: &Thread, trace: impl FnOnce()) {
 /// Switches to the next thread, keeping the frames; returns when this one runs again.
 fn switch_away(previous: &Thread, how: Departure) {
     if let Some(next) = depart(previous, how) {
+        sched_point!();
         arch::switch(&previous.context, &next.context);
     }
 }
 
 /// Switches to the next thread for good; this one goes on in its program, if at all.
 fn leave(previous: &Thread, how: Departure) -> ! {
-    match depart(previous, how) {
+    let next = depart(previous, how);
+    sched_point!();
+    match next {
         Some(next) => arch::leave(&previous.context, &next.context),
         None => {
             previous.apply_restart();
@@ -219,6 +223,7 @@ pub fn switch_to(next: Ref<Thread>) -> ! {
     next.context.set_on_cpu();
     let (previous, next) = CURRENT.pass(cpu, next, |previous| &previous.held);
     previous.state.store(state::WAITING, Ordering::Relaxed);
+    sched_point!();
     fence(Ordering::SeqCst);
     if previous.wait_is_finished() {
         // Somebody ended the wait meanwhile, and found the thread still here.
@@ -233,9 +238,12 @@ pub fn enqueue(thread: Ref<Thread>) {
     let me = arch::cpu_id();
     let affinity = thread.entity.affinity();
     let (cpu, notice) = {
-        let queue = queue(me).lock_masked();
+        let mut queue = queue(me).lock_masked();
         thread.set_home(me);
         thread.state.store(state::READY, Ordering::Relaxed);
+        thread
+            .statistics
+            .wakes(arch::counter(), &mut queue.counters);
         if thread.is_traced() {
             trace::wakes(&thread);
         }
@@ -303,8 +311,17 @@ pub fn preempt_kernel() {
     let bits = arch::take_pending();
     arch::raise_pending(bits & !PENDING_RESCHEDULE);
     if let Some(thread) = CURRENT.get() {
-        switch_away(&thread, Departure::Preempted);
+        switch_away(&thread, preemption());
     }
+}
+
+/// How a thread leaves that is interrupted in the kernel.
+fn preemption() -> Departure {
+    #[cfg(feature = "sched-fuzz")]
+    if crate::sync::sched_fuzz::takes_turn() {
+        return Departure::Yields;
+    }
+    Departure::Preempted
 }
 
 /// On the way back to a program: bits are pending.
@@ -447,6 +464,7 @@ impl CpuQueue {
             state::PARKED
         };
         previous.held.put(token);
+        sched_point!();
         previous.state.store(waits, Ordering::Relaxed);
     }
 }

@@ -10,8 +10,10 @@ use crate::cap::{Capability, HandleTable};
 use crate::mm::{KernelStack, Translation, WordKey};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::epoch;
+use crate::sync::sched_point;
 use crate::sync::{HeapLink, HeapLinked, Link, Linked, Parked, Ref, RefSlot, Runs, SpinLock};
 use crate::time::{HeapSlot, Timed};
+use crate::word;
 
 use super::budget::Budget;
 use super::cpu;
@@ -207,6 +209,11 @@ impl Thread {
     /// Number of the thread, never used twice.
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// The number by which its process's locks know it: the low bits of its own.
+    pub fn number(&self) -> u32 {
+        word::low_half(self.id & u64::from(abi::lock::HOLDER))
     }
 
     /// The program's registers.
@@ -422,6 +429,7 @@ impl Thread {
     /// program at the next chance.
     pub fn kill(&self) {
         self.set_flag(flag::KILLED, true);
+        sched_point!();
         fence(Ordering::SeqCst);
         self.complete_any(Some(Error::Cancelled), [0; 3]);
         cpu::attract(self);
@@ -469,6 +477,7 @@ impl Timed for Thread {
 impl Parked for Thread {
     fn unpark(&self) {
         self.permit.store(true, Ordering::Release);
+        sched_point!();
         cpu::make_ready(self, state::PARKED);
     }
 }

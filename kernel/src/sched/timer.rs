@@ -43,6 +43,10 @@ pub(super) fn program() {
         arch::arm_timer(next);
     }
     drop(queue);
+    #[cfg(feature = "sched-fuzz")]
+    if super::cpu::IDLE.load(Ordering::Relaxed) & (1 << me) == 0 {
+        crate::sync::sched_fuzz::arm_tick(next);
+    }
     if due {
         arch::raise_pending(PENDING_RESCHEDULE);
     }
@@ -80,6 +84,8 @@ fn remove_used(thread: &Thread) {
 /// This CPU's alarm went off.
 pub fn handle_timer() {
     let me = arch::cpu_id();
+    #[cfg(feature = "sched-fuzz")]
+    crate::sync::sched_fuzz::tick();
     loop {
         let due = {
             let mut heap = heap(me).lock_masked();

@@ -5,7 +5,7 @@ use abi::{Error, Signals};
 use crate::arch::{self, UserFrame};
 use crate::cap::{Capability, Heard, KernelObject, Observer, ObserverKey};
 use crate::sync::atomic::{AtomicU64, Ordering, fence};
-use crate::sync::{Borrowed, Parked, Ref, planted};
+use crate::sync::{Borrowed, Parked, Ref, planted, sched_point};
 use crate::time::now_ns;
 
 use super::cpu;
@@ -144,7 +144,9 @@ impl Borrowed<'_, Thread> {
         let key = number | stage::OPEN;
         self.options.store(ending.0, Ordering::Relaxed);
         self.set_target(target);
+        sched_point!();
         self.wait.store(key, Ordering::SeqCst);
+        sched_point!();
         // `kill` marks the thread first and looks at the wait then; this is the other
         // order, so that one of the two sees the other.
         fence(Ordering::SeqCst);
@@ -266,8 +268,10 @@ impl Thread {
     /// Whoever moves the wait `key` from open to another stage ends it.
     fn claim(&self, key: ObserverKey, stage: u64) -> bool {
         let next = (key & !stage::MASK) | stage;
+        sched_point!();
         if planted("wait-claim") {
             let fits = is_open(key) && self.wait.load(Ordering::Acquire) == key;
+            sched_point!();
             if fits {
                 self.wait.store(next, Ordering::Release);
             }
@@ -351,6 +355,7 @@ impl Thread {
         if !self.claim(key, stage::CLAIMED) {
             return false;
         }
+        sched_point!();
         let slept = self.has_option(option::SLEEPS);
         let error = error.filter(|error| !(slept && *error == Error::TimedOut));
         self.frame()
@@ -396,6 +401,7 @@ impl Thread {
         let number = (self.wait.load(Ordering::Relaxed) | stage::MASK).wrapping_add(1);
         let word = number | stage::SLOTTED;
         self.wait.store(word, Ordering::Relaxed);
+        sched_point!();
         word
     }
 
@@ -476,6 +482,7 @@ impl Thread {
         // Nobody else changes a wait that is claimed.
         let wait = self.wait.load(Ordering::Relaxed);
         self.wait.store(wait | stage::FINISHED, Ordering::Relaxed);
+        sched_point!();
         // Before the state is looked at: pairs with the fence in `switch_to`, where a
         // thread leaves its CPU without the lock.
         fence(Ordering::SeqCst);

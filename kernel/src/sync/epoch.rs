@@ -41,6 +41,7 @@ pub fn join() {
 pub fn enter_domain(cpu: ThisCpu, domain: u64) {
     // Released, so that what was read in the old one is done.
     cpu.marks().domain.store(domain, Ordering::Release);
+    sched_point!();
 }
 
 /// This CPU took an interrupt that asked it to: it reads nothing just now.
@@ -60,6 +61,7 @@ pub fn quiesce(domain: u64) {
     if planted("epoch-quiesce") {
         return;
     }
+    sched_point!();
     let irq = arch::irq_save();
     fence(Ordering::SeqCst);
     let me = cpu_id();
@@ -86,6 +88,7 @@ fn quiesce_others(me: usize, irq: arch::IrqState, domain: u64) {
     for (cpu, ((place, acknowledged), before)) in places().zip(&mut before).enumerate() {
         if cpu != me && place.load(Ordering::Acquire) == domain {
             *before = Some(acknowledged.load(Ordering::Acquire));
+            sched_point!();
             send_ipi(cpu);
         }
     }

@@ -17,6 +17,15 @@
 //! No input or output and no sleeping under a [`SpinLock`]. `docs/locking.md` has the order.
 #![allow(unsafe_code, reason = "locks and counted references")]
 
+/// A point at which a kernel with the feature `sched-fuzz` changes the schedule.
+macro_rules! sched_point {
+    () => {
+        #[cfg(feature = "sched-fuzz")]
+        $crate::sync::sched_fuzz::pass()
+    };
+}
+pub(crate) use sched_point;
+
 mod borrowed;
 mod boxed;
 pub mod epoch;
@@ -31,6 +40,8 @@ mod queue;
 mod ref_slot;
 mod reference;
 mod running;
+#[cfg(feature = "sched-fuzz")]
+pub mod sched_fuzz;
 mod seat;
 mod slot;
 mod spin_lock;
@@ -51,6 +62,8 @@ pub use heap::{Heap, HeapLink, HeapLinked, is_before};
 use lock_class::check_sleep;
 pub use mutex::{Mutex, MutexGuard};
 pub use once_ref::OnceRef;
+#[cfg(feature = "sched-fuzz")]
+pub use plant::plant;
 pub use plant::{planted, unless_planted};
 pub use published::{Published, Stamped};
 pub use queue::{Link, Linked, Queue};
@@ -61,6 +74,7 @@ pub use seat::Seat;
 pub use slot::Slot;
 pub use spin_lock::{MaskedGuard, SpinGuard, SpinLock};
 pub use tie::Tie;
+
 pub use wait_list::WaitList;
 pub use wait_queue::{Parked, Parker, WaitQueue, set_parker};
 

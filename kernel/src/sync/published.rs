@@ -118,6 +118,7 @@ impl<T: ?Sized> Published<T> {
     pub fn withdraw(&self, index: u32) {
         if let Some(place) = self.place(index) {
             place.stamp.store(0, Ordering::Relaxed);
+            sched_point!();
         }
     }
 
@@ -143,7 +144,9 @@ impl<T: ?Sized> Published<T> {
         if (stamp ^ (wanted | U::KIND)) & mask != 0 {
             return None;
         }
+        sched_point!();
         let value = place.value.load(Ordering::Relaxed).cast::<U>();
+        sched_point!();
         // SAFETY: published values lie in a `Ref` until they are withdrawn and every
         // reader with interrupts masked, as this one is for 'a, has gone. Its type is `U`
         // by the contract of `Stamped`.

@@ -46,6 +46,7 @@ impl<T> RefSlot<T> {
         let old = self
             .place
             .load(unless_planted("reference-slot", Ordering::Acquire));
+        sched_point!();
         self.place.store(null_mut(), Ordering::Relaxed);
         // SAFETY: as in `exchange`, by what the caller says.
         NonNull::new(old).map(|old| unsafe { Ref::from_raw(old) })
@@ -58,6 +59,7 @@ impl<T> RefSlot<T> {
         debug_assert!(self.place.load(Ordering::Relaxed).is_null());
         self.place
             .store(value.into_raw().as_ptr(), Ordering::Release);
+        sched_point!();
     }
 
     /// The place itself, for [`super::RunningCell`].
@@ -68,6 +70,7 @@ impl<T> RefSlot<T> {
 
     #[inline]
     fn exchange(&self, new: *mut T) -> Option<Ref<T>> {
+        sched_point!();
         let old = self
             .place
             .swap(new, unless_planted("reference-slot", Ordering::AcqRel));

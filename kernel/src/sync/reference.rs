@@ -214,6 +214,9 @@ impl<T: ?Sized> Drop for Ref<T> {
         unsafe {
             let size = size_of_val(self.value.as_ref());
             core::ptr::drop_in_place(self.value.as_ptr());
+            // Who still looks at it in a kernel that checks itself does not find it as it was.
+            #[cfg(debug_assertions)]
+            core::ptr::write_bytes(self.value.as_ptr().cast::<u8>(), 0xdf, size);
             dealloc(self.value.as_ptr().cast::<u8>().sub(HEADER), layout(size));
         }
     }

@@ -76,6 +76,7 @@ impl<T: Runs> RunningCell<T> {
         place.store(new.cast::<Context>(), Ordering::Relaxed);
         // Nothing where nothing ran.
         previous.place().store(old, Ordering::Relaxed);
+        sched_point!();
         true
     }
 

@@ -25,6 +25,7 @@ impl<T> Slot<T> {
     /// Puts an element in; false where there is one already.
     #[inline(always)]
     pub fn offer(&self, element: &Borrowed<'_, T>) -> bool {
+        sched_point!();
         let new = element.as_raw().as_ptr();
         self.place
             .compare_exchange(null_mut(), new, Ordering::AcqRel, Ordering::Relaxed)
@@ -34,6 +35,7 @@ impl<T> Slot<T> {
     /// Takes the element out.
     #[inline(always)]
     pub fn take(&self) -> Option<Borrowed<'_, T>> {
+        sched_point!();
         let order = unless_planted("slot-take", Ordering::AcqRel);
         let old = self.place.swap(null_mut(), order);
         // SAFETY: an element in a slot lies in a `Ref` and has not been dropped; the swap
@@ -44,6 +46,7 @@ impl<T> Slot<T> {
     /// Takes this very element out; false where it is not there (any more).
     #[inline]
     pub fn withdraw(&self, element: &T) -> bool {
+        sched_point!();
         let old = core::ptr::from_ref(element).cast_mut();
         self.place
             .compare_exchange(old, null_mut(), Ordering::AcqRel, Ordering::Relaxed)

@@ -83,6 +83,7 @@ impl<T: ?Sized> SpinLock<T> {
     fn acquire(&self) -> MaskedGuard<'_, T> {
         // Before it is waited for, which might be for ever.
         self.note(false);
+        sched_point!();
         let order = unless_planted("spin-lock", Ordering::Acquire);
         while self
             .held
@@ -121,6 +122,7 @@ impl<T: ?Sized> SpinLock<T> {
         if tried {
             self.note(true);
         }
+        sched_point!();
         #[cfg(feature = "model")]
         {
             // SAFETY: the lock was just taken.
@@ -138,6 +140,7 @@ impl<T: ?Sized> SpinLock<T> {
         self.access.leave();
         let order = unless_planted("spin-unlock", Ordering::Release);
         self.held.store(false, order);
+        sched_point!();
     }
 }
 
@@ -168,6 +171,7 @@ impl Drop for Mask {
     #[inline]
     fn drop(&mut self) {
         irq_restore(self.0);
+        sched_point!();
     }
 }
 

@@ -65,6 +65,7 @@ impl WaitQueue {
                 crate::arch::spin_hint();
                 continue;
             };
+            sched_point!();
             let registered = self.register(me.clone());
             // Registered before asking again: an unpark in between ends the park at once.
             let result = if planted("queue-look-again") {
@@ -73,6 +74,7 @@ impl WaitQueue {
                 ready()
             };
             let mut expired = false;
+            sched_point!();
             if result.is_none() {
                 let limit = if registered {
                     deadline_ns

@@ -1,10 +1,11 @@
 //! Futexes.
 
+use abi::lock::{HOLDER, WAITED_FOR};
 use abi::{Error, NEVER, NOW};
 
 use crate::arch;
-use crate::ipc::{self, FutexOutcome};
-use crate::mm::{is_user_word, load_present_u32, load_user_u32};
+use crate::ipc::{self, FutexOutcome, Passed};
+use crate::mm::{is_user_word, load_present_u32, load_to_write_u32, load_user_u32};
 use crate::time::now_ns;
 
 use super::Args;
@@ -94,4 +95,60 @@ pub(super) fn futex_wake(cx: &Context, [word, limit, ..]: Args) -> Outcome {
         Ok(Outcome::value(ipc::futex_wake(key, limit)))
     };
     Outcome::from(wake())
+}
+
+pub(super) fn futex_lock(cx: &Context, [word, expected, deadline, ..]: Args) -> Outcome {
+    let lock = || {
+        check_word(word)?;
+        let expected = u32::try_from(expected).map_err(|_| Error::InvalidArgument)?;
+        if expected & WAITED_FOR == 0 || expected & HOLDER == 0 {
+            return Err(Error::InvalidArgument);
+        }
+        loop {
+            // Brings the page in; the look that counts is under the bucket's lock.
+            if load_user_u32(cx.process.space(), word)? != expected {
+                return Err(Error::WouldBlock);
+            }
+            let holder = cx.process.thread_by_number(expected & HOLDER);
+            let holder = holder.ok_or(Error::PeerClosed)?;
+            if deadline == NOW || deadline <= now_ns() {
+                return Err(Error::TimedOut);
+            }
+            arch::irq_disable();
+            let process = cx.process.id();
+            let outcome = ipc::lock_wait(cx.thread, process, &holder, word, expected, deadline);
+            if outcome == FutexOutcome::Waits {
+                return Ok(Outcome::Blocked);
+            }
+            arch::irq_enable();
+            match outcome {
+                FutexOutcome::Changed => return Err(Error::WouldBlock),
+                FutexOutcome::Failed(error) => return Err(error),
+                FutexOutcome::NotPresent | FutexOutcome::Waits => {}
+            }
+        }
+    };
+    Outcome::from(lock())
+}
+
+pub(super) fn futex_unlock(cx: &Context, [word, ..]: Args) -> Outcome {
+    let unlock = || {
+        check_word(word)?;
+        let thread = cx.thread.to_ref();
+        loop {
+            // Also brings the page in, to be written.
+            if load_to_write_u32(cx.process.space(), word)? & HOLDER != thread.number() {
+                return Err(Error::BadState);
+            }
+            arch::irq_disable();
+            let passed = ipc::lock_pass(&thread, cx.process.id(), word);
+            arch::irq_enable();
+            match passed {
+                Passed::Done => return Ok(Outcome::OK),
+                Passed::NotHeld => return Err(Error::BadState),
+                Passed::NotPresent => {}
+            }
+        }
+    };
+    Outcome::from(unlock())
 }

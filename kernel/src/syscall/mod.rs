@@ -59,7 +59,9 @@ use directory::{
 };
 use event::{event_create, event_signal, event_wait};
 use file::{file_memory, file_read, file_seek, file_stat, file_sync, file_truncate, file_write};
-use futex::{futex_wait, futex_wait_at_once, futex_wake, futex_wake_at_once};
+use futex::{
+    futex_lock, futex_unlock, futex_wait, futex_wait_at_once, futex_wake, futex_wake_at_once,
+};
 use handle::{
     handle_close, handle_duplicate, handle_info, handle_list, handle_revoke, object_wait,
 };
@@ -78,8 +80,8 @@ use strict::process_restrict;
 use system::{entropy_read, log_read, log_write, power_control, system_info};
 use terminal::{terminal_control, terminal_info};
 use thread::{
-    thread_create, thread_exit, thread_scheduling, thread_set_scheduling, thread_sleep,
-    thread_yield,
+    thread_create, thread_exit, thread_number, thread_scheduling, thread_set_scheduling,
+    thread_sleep, thread_yield,
 };
 use time::{clock_read, clock_set, time_now};
 use timer::{timer_create, timer_read, timer_set};
@@ -206,6 +208,9 @@ macro_rules! short_or_long {
     };
     ($number:literal object_wait) => {
         short!($number object_wait);
+    };
+    ($number:literal thread_number) => {
+        short!($number thread_number);
     };
     ($number:literal time_now) => {
         short!($number time_now);

@@ -54,6 +54,10 @@ pub(super) fn thread_yield(_short: Short<'_>, _args: Args) -> Result<u64, Error>
     Ok(0)
 }
 
+pub(super) fn thread_number(short: Short<'_>, _args: Args) -> Result<u64, Error> {
+    Ok(u64::from(short.thread().number()))
+}
+
 pub(super) fn thread_sleep(short: Short<'_>, [deadline, ..]: Args) -> Result<u64, Error> {
     if deadline != NEVER && deadline <= now_ns() {
         return Ok(0);

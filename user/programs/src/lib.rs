@@ -40,3 +40,4 @@ pub mod usage;
 pub mod usage_table;
 pub mod version;
 pub mod wait;
+pub mod workload;

@@ -6,19 +6,21 @@ use core::hint::black_box;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 
-use viper::args::{Args, Number, Template};
+use viper::args::{Args, Number, Template, Text};
 use viper::thread::{self, JoinHandle};
 use viper::time::{Instant, Timer};
 use viper::{Failure, Outcome, Program, Rc, println, process};
 
-use crate::{snapshot, statistics};
+use crate::{snapshot, statistics, workload};
 
-const TEMPLATE: Template = Template::parse("SECONDS/N,EVERY/K/N,BATCH/K/N,INTERACTIVE/K/N,IO/K/N");
+const TEMPLATE: Template =
+    Template::parse("SECONDS/N,EVERY/K/N,BATCH/K/N,INTERACTIVE/K/N,IO/K/N,LOAD/K");
 const SECONDS: Number = TEMPLATE.number("SECONDS");
 const EVERY: Number = TEMPLATE.number("EVERY");
 const BATCH: Number = TEMPLATE.number("BATCH");
 const INTERACTIVE: Number = TEMPLATE.number("INTERACTIVE");
 const IO: Number = TEMPLATE.number("IO");
+const LOAD: Text = TEMPLATE.text("LOAD");
 
 /// The command `SchedStress`.
 pub const PROGRAM: Program = Program {
@@ -28,7 +30,8 @@ pub const PROGRAM: Program = Program {
     help: "Runs 2 threads that only compute (BATCH), 4 that sleep 20 ms and compute for 1 ms \
            (INTERACTIVE), one that wakes every 4 ms and does little (IO), and one that \
            prints a snapshot as SchedStat CSV does, every half second or EVERY thousandths of one. \
-           Ends after 10 SECONDS. Lines ROLE,thread,what say which thread does what.",
+           Ends after 10 SECONDS. Lines ROLE,thread,what say which thread does what. LOAD \
+           runs one small load instead: smoke, sleep50, fail or syscall_bench.",
     main,
 };
 
@@ -65,6 +68,9 @@ impl Role {
 type End = Arc<AtomicBool>;
 
 fn main(args: &Args) -> Outcome {
+    if let Some(load) = args.get(LOAD) {
+        return workload::run(load);
+    }
     let seconds = limited(args.get(SECONDS), 10, 1..=3600, "SECONDS")?;
     let every = limited(args.get(EVERY), 500, 50..=60_000, "EVERY")?;
     let roles = roles(args)?;

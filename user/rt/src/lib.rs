@@ -24,6 +24,7 @@ pub mod futex;
 pub mod handle;
 mod heap;
 pub mod hostile;
+pub mod inherit;
 pub mod job;
 pub mod lock;
 pub mod memory;

@@ -70,10 +70,13 @@ pub fn clone() -> Result<Side> {
     // is as it was here; it is this thread's alone.
     let [original, process, thread] = unsafe { stub::process_clone() }?;
     Ok(match original {
-        0 => Side::Copy {
-            process: Handle(process),
-            thread: Handle(thread),
-        },
+        0 => {
+            crate::thread::forget_holder_number();
+            Side::Copy {
+                process: Handle(process),
+                thread: Handle(thread),
+            }
+        }
         process => Side::Original(OwnedHandle::new(Handle(process))),
     })
 }

@@ -8,7 +8,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use abi::memory::MapFlags;
 use abi::process::ThreadArgs;
@@ -29,10 +29,15 @@ pub const STACK_BYTES: usize = 256 * 1024;
 struct ThreadBlock {
     /// Number of the thread in this process; the first is 1.
     number: u64,
+    /// The number by which the kernel knows it as the holder of a lock; 0: not asked yet.
+    holder: AtomicU32,
 }
 
 /// The block of the first thread.
-static MAIN_BLOCK: ThreadBlock = ThreadBlock { number: 1 };
+static MAIN_BLOCK: ThreadBlock = ThreadBlock {
+    number: 1,
+    holder: AtomicU32::new(0),
+};
 /// The number the next thread gets.
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(2);
 /// Threads that nobody will join.
@@ -128,16 +133,40 @@ pub(crate) fn enter_main() {
 
 /// Number of the calling thread in this process; the first thread is 1.
 pub fn current_number() -> u64 {
+    block().number
+}
+
+/// The block of the calling thread.
+fn block() -> &'static ThreadBlock {
     #[cfg(target_os = "none")]
     {
         let block: *const ThreadBlock;
         // SAFETY: reads a register of this thread.
         unsafe { core::arch::asm!("mrs {}, tpidr_el0", out(reg) block, options(nostack)) };
-        // SAFETY: every thread's register is set to its block before Rust code runs.
-        unsafe { (*block).number }
+        // SAFETY: every thread's register is set to its block before Rust code runs, and the
+        // block stays as long as the thread runs.
+        unsafe { &*block }
     }
     #[cfg(not(target_os = "none"))]
-    MAIN_BLOCK.number
+    &MAIN_BLOCK
+}
+
+/// The number by which the kernel knows the calling thread as the holder of a lock.
+pub(crate) fn holder_number() -> u32 {
+    let known = block().holder.load(Ordering::Relaxed);
+    if known != 0 {
+        return known;
+    }
+    // SAFETY: the call takes no address.
+    let number = unsafe { stub::thread_number() }.map_or(0, |[number, ..]| number);
+    let number = u32::try_from(number).unwrap_or(0);
+    block().holder.store(number, Ordering::Relaxed);
+    number
+}
+
+/// The calling thread is another one than before: the copy of the thread that made it.
+pub(crate) fn forget_holder_number() {
+    block().holder.store(0, Ordering::Relaxed);
 }
 
 /// What a new thread is to run.
@@ -188,7 +217,12 @@ fn place_block(stack: &Mapping) -> *mut ThreadBlock {
     let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
     // SAFETY: the mapping is writable, page-aligned at its end (so the
     // block, a multiple of 16 bytes, is aligned), and not in use yet.
-    unsafe { block.write(ThreadBlock { number }) };
+    unsafe {
+        block.write(ThreadBlock {
+            number,
+            holder: AtomicU32::new(0),
+        })
+    };
     block
 }
 

@@ -14,6 +14,7 @@ pub mod case;
 pub mod child;
 pub mod fault;
 pub mod hostile;
+pub mod inversion;
 pub mod selftest;
 pub mod share;
 pub mod soak;

@@ -104,9 +104,14 @@ fn share(how: &str) -> Result<u64, Error> {
     Ok(share)
 }
 
-/// Runs it; `how` is FAIR, HEAVY or REALTIME.
+/// Runs it; `how` is FAIR, HEAVY or REALTIME, or for an inversion of priorities INHERIT or
+/// PLAIN.
 pub fn run(how: &str) -> Outcome {
-    let code = match share(how) {
+    let result = match how {
+        "INHERIT" | "PLAIN" => crate::inversion::run(how == "INHERIT").map(u64::from),
+        _ => share(how),
+    };
+    let code = match result {
         Ok(share) => u8::try_from(share).unwrap_or(u8::MAX),
         Err(Error::LimitReached) => NO_BUDGET,
         Err(Error::AccessDenied) => NO_JOB,

@@ -17,7 +17,13 @@ pub enum Kernel {
     Normal,
     /// Runs its tests and ends.
     Tests,
+    /// Boots the system, checks itself, and changes its schedule by a seed. Its profile is
+    /// always the same.
+    Fuzzed,
 }
+
+/// The cargo profile of a kernel that checks itself.
+const CHECKED: &str = "guest-checked";
 
 /// A program for the machine.
 #[derive(Clone, Debug)]
@@ -47,8 +53,13 @@ pub fn kernel(toolchain: &Toolchain, profile: Profile, kind: Kernel) -> anyhow::
     let (features, suffix) = match kind {
         Kernel::Normal => ("guest", ""),
         Kernel::Tests => ("guest,ktest", "-tests"),
+        Kernel::Fuzzed => ("guest,sched-fuzz", "-fuzzed"),
     };
-    eprintln!("build: kernel{suffix}, {}", profile.cargo_name());
+    let profile = match kind {
+        Kernel::Fuzzed => CHECKED,
+        _ => profile.cargo_name(),
+    };
+    eprintln!("build: kernel{suffix}, {profile}");
     let mut cargo = toolchain.cargo();
     cargo
         .args([
@@ -60,17 +71,15 @@ pub fn kernel(toolchain: &Toolchain, profile: Profile, kind: Kernel) -> anyhow::
             "--features",
             features,
         ])
-        .args(["--target", KERNEL_TARGET, "--profile", profile.cargo_name()])
+        .args(["--target", KERNEL_TARGET, "--profile", profile])
         .args(toolchain.library_arguments())
         .arg("--target-dir")
         .arg(workspace::guest_target())
         .envs(flags::environment(toolchain));
     command::run(&mut cargo)?;
-    let folder = workspace::guest_target()
-        .join(KERNEL_TARGET)
-        .join(profile.cargo_name());
+    let folder = workspace::guest_target().join(KERNEL_TARGET).join(profile);
     // Cargo gives every set of features the same file name; the copy has its own.
-    let elf = workspace::output().join(format!("kernel{suffix}-{}.elf", profile.cargo_name()));
+    let elf = workspace::output().join(format!("kernel{suffix}-{profile}.elf"));
     workspace::copy(&folder.join("viperos"), &elf)?;
     Ok(elf)
 }

@@ -12,6 +12,7 @@ pub mod lab;
 mod measure;
 mod power_cut;
 mod sched;
+pub mod schedules;
 mod storage;
 mod toolchain;
 pub mod vm;
@@ -130,12 +131,24 @@ pub const ALL: &[Scenario] = &[
         run: hostile::random_calls,
     },
     Scenario {
+        name: "changed_schedules_find_nothing",
+        run: schedules::seeds_find_nothing,
+    },
+    Scenario {
+        name: "planted_races_are_found",
+        run: schedules::planted_races_are_found,
+    },
+    Scenario {
         name: "null_calls_scale",
         run: hostile::null_calls_scale,
     },
     Scenario {
         name: "sched_stress_adds_up",
         run: sched::stress_counts,
+    },
+    Scenario {
+        name: "sched_loads_end_as_they_should",
+        run: sched::small_loads,
     },
     Scenario {
         name: "top_draws_and_quits",

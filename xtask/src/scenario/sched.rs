@@ -111,6 +111,24 @@ fn check_cpus(record: &Record) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The small loads end as they should, and the one that fails is seen to fail.
+pub fn small_loads(rig: &Rig<'_>) -> anyhow::Result<()> {
+    let load = |name: &str, code: u8, says: &str| -> anyhow::Result<()> {
+        let outcome = rig.run(rig.machine()?, &format!("SchedStress LOAD={name}"))?;
+        outcome.expect_code(code)?;
+        ensure!(
+            outcome.output.contains(says),
+            "{name} does not say {says:?}\n{outcome}"
+        );
+        Ok(())
+    };
+    load("smoke", 0, "4 threads counted 100 of 100")?;
+    load("sleep50", 0, "50 ticks of 20 ms")?;
+    load("syscall_bench", 0, "100000 calls")?;
+    load("fail", 20, "as it was asked to")?;
+    load("walk", 10, "no load")
+}
+
 /// `Top` draws over itself, sorts by keys, and gives the terminal back.
 pub fn top(rig: &Rig<'_>) -> anyhow::Result<()> {
     let mut vm = rig.boot(rig.machine()?)?;
@@ -143,6 +161,8 @@ pub fn panic_with_trace(rig: &Rig<'_>) -> anyhow::Result<()> {
     let symbol = "terminal_idle_mark";
     let address = kernel_image::function_address(&rig.lab.system.kernel_elf, symbol)?;
     let mut vm = rig.boot(machine)?;
+    // The machine waits for the debugger, which comes back later.
+    Stub::connect(&socket)?.detach()?;
     vm.expect("SYS:> ")?;
     vm.command("Trace ON", "SYS:> ")?;
     let mut stub = Stub::connect(&socket)?;

@@ -248,7 +248,10 @@ pub fn wait_for_interrupt() {
 /// One turn of a wait loop.
 #[inline(always)]
 pub fn spin_hint() {
-    core::hint::spin_loop();
+    // Not the barrier that `core` has here: where an emulator's CPUs take turns, this one
+    // gives way.
+    // SAFETY: a hint; no `nomem`, so that what is waited for is loaded again.
+    unsafe { asm!("yield", options(nostack, preserves_flags)) };
 }
 
 /// Lets this CPU see instructions that were just written to memory.

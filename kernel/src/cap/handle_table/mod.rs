@@ -22,7 +22,7 @@ use abi::{Handle, ObjectKind, Rights};
 use crate::account::{Account, Resource};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::epoch::{self, Masked};
-use crate::sync::{Borrowed, Published, Ref, SpinLock, Stamped, planted};
+use crate::sync::{Borrowed, Published, Ref, SpinLock, Stamped, planted, sched_point};
 use crate::word;
 
 use super::{Capability, KernelObject};
@@ -250,6 +250,7 @@ impl HandleTable {
             slots.take(value).ok_or(LookupError::BadHandle)?
         };
         epoch::quiesce(self.domain);
+        sched_point!();
         self.slots.lock().release(word::low_half(value));
         self.account.uncharge(Resource::Handles, 1);
         Ok(capability)

@@ -12,7 +12,7 @@ mod real_time;
 #[cfg(test)]
 mod tests;
 
-use crate::sync::{Queue, Ref, WaitList, is_before};
+use crate::sync::{Queue, Ref, WaitList, is_before, planted};
 
 use super::budget::Budget;
 use super::entity::{Schedulable, Turns, virtual_time};
@@ -157,7 +157,7 @@ impl<T: Schedulable> RunQueue<T> {
     #[inline]
     fn look_at_budget(&self, thread: &T, now: u64) -> bool {
         let entity = thread.entity();
-        if !entity.own().is_real_time() {
+        if !entity.full().is_real_time() {
             return false;
         }
         let was_throttled = entity.is_throttled();
@@ -233,7 +233,8 @@ impl<T: Schedulable> RunQueue<T> {
     /// Takes a thread for another CPU: one that has to leave, a real-time thread that is
     /// more urgent than `floor`, or with `fair` a fair one.
     pub(super) fn pop_for(&mut self, cpu: usize, floor: Urgency, fair: bool) -> Option<Ref<T>> {
-        let fits = |thread: &T| thread.entity().allows(cpu) && !thread.is_on_cpu();
+        let is_left = |thread: &T| !thread.is_on_cpu() || planted("stack-in-use");
+        let fits = |thread: &T| thread.entity().allows(cpu) && is_left(thread);
         if let Some(thread) = self.leaving.pop_if(fits) {
             return Some(thread);
         }

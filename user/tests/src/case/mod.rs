@@ -15,6 +15,8 @@ pub mod files;
 pub mod heartbeat;
 pub mod instructions;
 pub mod jobs;
+pub mod locks;
+pub mod meetings;
 pub mod memory;
 pub mod pipes;
 pub mod pointers;
@@ -67,6 +69,8 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
         descriptors::CASES,
         shell::CASES,
         waits::CASES,
+        meetings::CASES,
+        locks::CASES,
         calls::CASES,
         channels::CASES,
         processes::CASES,

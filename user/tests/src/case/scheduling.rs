@@ -167,7 +167,7 @@ fn rights() -> Verdict {
 }
 
 /// What `Child SHARE how` says, in this job, with the handle or without.
-fn share(how: &str, job: &Job, with_handle: bool) -> Result<i32, alloc::string::String> {
+pub(super) fn share(how: &str, job: &Job, with_handle: bool) -> Result<i32, alloc::string::String> {
     let program = need!(fs::open_program("SYS:Tests/Child"));
     let mut blob = [0; 64];
     let mut at = 0usize;

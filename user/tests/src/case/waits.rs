@@ -13,6 +13,7 @@ use abi::upcall::{UpcallKinds, UpcallRecord};
 use abi::{Error, NEVER, NOW, SYSCALLS, Signals};
 use rt::OwnedHandle;
 use rt::call::{self, Message};
+use rt::inherit::RawLock;
 use rt::upcall::Upcalls;
 use viper::thread;
 use viper::time::Instant;
@@ -47,6 +48,16 @@ struct Objects {
     client: OwnedHandle,
     _server: OwnedHandle,
     word: AtomicU32,
+    /// Held by a thread that ends with this.
+    lock: Arc<RawLock>,
+    over: Arc<AtomicU32>,
+}
+
+impl Drop for Objects {
+    fn drop(&mut self) {
+        self.over.store(1, Ordering::SeqCst);
+        let _ = rt::futex::wake(&self.over, 1);
+    }
 }
 
 impl Objects {
@@ -55,7 +66,21 @@ impl Objects {
         let (_full_reader, full) = rt::pipe::create(1)?;
         rt::stream::write(full.get(), &[0; 4096])?;
         let (client, _server) = rt::channel::create()?;
+        let (lock, over) = (Arc::new(RawLock::new()), Arc::new(AtomicU32::new(0)));
+        let (held, ends) = (Arc::clone(&lock), Arc::clone(&over));
+        // Not joined: it may be one of a thread that is told to stop waiting.
+        drop(thread::spawn(move || {
+            let _ = held.lock(NEVER);
+            while ends.load(Ordering::SeqCst) == 0 {
+                let _ = rt::futex::wait(&ends, 0, NEVER);
+            }
+        })?);
+        while lock.is_free() {
+            thread::yield_now();
+        }
         Ok(Objects {
+            lock,
+            over,
             event: rt::event::create()?,
             port: rt::port::create()?,
             reader,
@@ -133,6 +158,12 @@ const WAITS: &[Wait] = &[
     Wait {
         name: "futex_wait",
         call: |on, deadline| rt::futex::wait(&on.word, 7, deadline),
+        ends: LATE,
+        at_once: LATE,
+    },
+    Wait {
+        name: "futex_lock",
+        call: |on, deadline| on.lock.lock_once(deadline).map(drop),
         ends: LATE,
         at_once: LATE,
     },

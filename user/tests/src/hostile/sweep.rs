@@ -122,6 +122,9 @@ fn expected(call: &SyscallInfo) -> Answer {
         Some(Syscall::ProcessExit | Syscall::ThreadExit | Syscall::ProcessExec) => Answer::End,
         // Nobody wakes, nobody serves; the tests of futexes and calls have somebody who does.
         Some(Syscall::FutexWait | Syscall::ChannelCall) => Answer::Refusal(Error::TimedOut),
+        // No thread holds the word; the tests of locks have some that do.
+        Some(Syscall::FutexLock) => Answer::Refusal(Error::InvalidArgument),
+        Some(Syscall::FutexUnlock) => Answer::Refusal(Error::BadState),
         // No point in time has come for a new timer.
         Some(Syscall::TimerRead) => Answer::Refusal(Error::WouldBlock),
         // There is no upcall to return from; the tests of upcalls have one.

@@ -2,6 +2,9 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
+mod inherit;
+
+pub use inherit::{PiCondvar, PiGuard, PiMutex};
 pub use rt::lock::{Mutex, MutexGuard};
 
 /// A place where threads wait until another one says that something has changed.

@@ -24,7 +24,7 @@ const SEEDS_LONG: u64 = 120;
 const SEEDS_TO_FIND: u64 = 20;
 
 /// Longest time of one seed.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// What is run with every seed: the tests in which threads meet.
 const TESTS: &str = "SelfTest threads:: events:: ports:: calls:: channels:: pipes:: timers:: \

@@ -14,6 +14,12 @@ fn kernel_main(info: BootInfo) -> ! {
     kernel::init::start(info)
 }
 
+/// Called before that, at the address the kernel was linked for.
+#[unsafe(no_mangle)]
+fn kernel_place(info: BootInfo) -> Option<u64> {
+    kernel::init::place(&info)
+}
+
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     kernel::init::panic::report(info)

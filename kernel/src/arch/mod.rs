@@ -63,6 +63,6 @@ pub use hooks::{
 };
 pub use mark::terminal_idle_mark;
 pub use page::{
-    Descriptor, IMAGE_BASE, KERNEL_STACKS_BASE, MMIO_BASE, MemoryType, PHYS_MAP_BASE, PageFlags,
-    TABLE_ENTRIES,
+    Descriptor, KERNEL_STACKS_BASE, MMIO_BASE, MemoryType, PHYS_MAP_BASE, PageFlags, TABLE_ENTRIES,
+    image_slide,
 };

@@ -33,7 +33,21 @@ pub const KERNEL_STACKS_BASE: u64 = 0xffff_a000_0000_0000;
 /// Where device registers are.
 pub const MMIO_BASE: u64 = 0xffff_c000_0000_0000;
 /// Where the kernel image is linked.
-pub const IMAGE_BASE: u64 = 0xffff_ffff_8000_0000;
+const IMAGE_BASE: u64 = 0xffff_ffff_8000_0000;
+/// Where it can be instead: from here on, in the 512 GiB of the address it was linked for.
+const IMAGE_REGION: u64 = 0xffff_ff80_0000_0000;
+/// GiB of that region up to the one of the linked address.
+const IMAGE_GIBS: u64 = (IMAGE_BASE - IMAGE_REGION) >> 30;
+/// Places in each GiB, 2 MiB apart, behind which 32 MiB are left.
+const PLACES_IN_GIB: u64 = 512 - 16;
+
+/// The distance from the linked address to a place that `random` picks among 252,960.
+pub fn image_slide(random: u64) -> u64 {
+    let place = random % (IMAGE_GIBS * PLACES_IN_GIB);
+    let (gib, block) = (place / PLACES_IN_GIB, place % PLACES_IN_GIB);
+    let address = IMAGE_REGION | (gib << 30) | (block << 21);
+    address.wrapping_sub(IMAGE_BASE)
+}
 
 const VALID: u64 = 1 << 0;
 const TABLE_OR_PAGE: u64 = 1 << 1;
@@ -138,6 +152,24 @@ const fn attributes(memory: MemoryType, flags: PageFlags) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_slide_leaves_room_and_the_linked_address_alone() {
+        const IMAGE_ROOM: u64 = 32 << 20;
+        let places = IMAGE_GIBS * PLACES_IN_GIB;
+        let (mut least, mut most) = (u64::MAX, 0);
+        for random in (0..places).chain([u64::MAX, u64::MAX - 1]) {
+            let address = IMAGE_BASE.wrapping_add(image_slide(random));
+            assert!(address.is_multiple_of(2 << 20));
+            assert_eq!(address >> 30, (address + IMAGE_ROOM - 1) >> 30);
+            assert_ne!(address >> 30, IMAGE_BASE >> 30);
+            (least, most) = (least.min(address), most.max(address));
+        }
+        assert_eq!(least, IMAGE_REGION);
+        assert!(most < IMAGE_BASE);
+        assert_eq!(image_slide(0), image_slide(places));
+        assert_ne!(image_slide(0), image_slide(1));
+    }
 
     #[test]
     fn flags_survive_the_descriptor() {

@@ -107,6 +107,29 @@ pub fn read_machine(blob: &[u8]) -> Result<Machine<'_>, &'static str> {
     Ok(machine)
 }
 
+/// What the tree says about where the kernel is to be.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place<'a> {
+    /// Command line.
+    pub boot_arguments: &'a str,
+    /// Random bytes for its address.
+    pub seed: &'a [u8],
+}
+
+/// Reads what is needed before anything else; a malformed tree says nothing.
+pub fn read_place(blob: &[u8]) -> Place<'_> {
+    let mut place = Place::default();
+    let Ok(tree) = Fdt::new(blob) else {
+        return place;
+    };
+    let chosen = |node: &FdtNode<'_>| node.name_without_address() == "chosen";
+    if let Some(node) = tree.root().children().find(chosen) {
+        place.boot_arguments = text(&node, "bootargs").unwrap_or_default();
+        place.seed = value(&node, "kaslr-seed").unwrap_or_default();
+    }
+    place
+}
+
 fn value<'a>(node: &FdtNode<'a>, name: &str) -> Option<&'a [u8]> {
     node.properties()
         .find(|property| property.name() == name)?

@@ -10,7 +10,7 @@ mod pl031;
 #[allow(unsafe_code, reason = "queues shared with devices")]
 mod virtio;
 
-pub use device_tree::{Device, Interrupt, Machine, read_machine};
+pub use device_tree::{Device, Interrupt, Machine, Place, read_machine, read_place};
 pub use fw_cfg::read_fw_cfg_file;
 pub use irq::{IrqHandler, handle_irq, register_irq};
 pub use pl011::Pl011;

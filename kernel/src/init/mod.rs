@@ -34,6 +34,17 @@ struct Boot {
 
 static BOOT: Once<Boot> = Once::new();
 
+/// A random number for the kernel's address, from the boot loader; none with `noaslr`, or
+/// where the boot loader has none.
+pub fn place(info: &BootInfo) -> Option<u64> {
+    let place = drivers::read_place(info.device_tree_blob());
+    if Options::parse(place.boot_arguments).fixed_addresses {
+        return None;
+    }
+    let seed = place.seed.first_chunk()?;
+    Some(u64::from_be_bytes(*seed)).filter(|seed| *seed != 0)
+}
+
 /// Starts the kernel; called once, on the boot CPU, with the boot tables in force.
 pub fn start(info: BootInfo) -> ! {
     time::init_clock();

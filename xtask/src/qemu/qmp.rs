@@ -37,7 +37,13 @@ impl Qmp {
 
     /// Runs a command without arguments; the value is what it returns.
     pub fn execute(&mut self, name: &str) -> anyhow::Result<Value> {
-        writeln!(self.writer, "{}", json!({ "execute": name }))?;
+        self.execute_with(name, json!({}))
+    }
+
+    /// As [`Qmp::execute`], with arguments.
+    fn execute_with(&mut self, name: &str, arguments: Value) -> anyhow::Result<Value> {
+        let request = json!({ "execute": name, "arguments": arguments });
+        writeln!(self.writer, "{request}")?;
         loop {
             let mut answer = self.line().with_context(|| format!("QMP command {name}"))?;
             if let Some(error) = answer.get("error") {
@@ -57,6 +63,17 @@ impl Qmp {
             .get("icount")
             .and_then(Value::as_u64)
             .context("query-replay has no icount")
+    }
+
+    /// What the program counter of the first CPU is, by the monitor for people.
+    pub fn pc(&mut self) -> anyhow::Result<u64> {
+        let line = json!({ "command-line": "info registers" });
+        let answer = self.execute_with("human-monitor-command", line)?;
+        let text = answer.as_str().unwrap_or_default();
+        let digits = text.split("PC=").nth(1).and_then(|rest| rest.get(..16));
+        digits
+            .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+            .with_context(|| format!("no program counter in {text:?}"))
     }
 
     fn line(&mut self) -> anyhow::Result<Value> {

@@ -1,10 +1,13 @@
 //! Boots on every kind of machine.
 
+use std::time::Duration;
+
 use anyhow::{Context, bail};
 
 use super::lab::Rig;
 use crate::qemu::execution::{End, PANIC};
 use crate::qemu::machine::Machine;
+use crate::qemu::qmp::Qmp;
 
 /// From reset to a prompt that answers.
 pub fn kernel_boot(rig: &Rig<'_>) -> anyhow::Result<()> {
@@ -72,6 +75,47 @@ pub fn from_el2(rig: &Rig<'_>) -> anyhow::Result<()> {
         answers(rig, machine).with_context(|| format!("EL2, GICv{gic}, {cpu}"))?;
     }
     Ok(())
+}
+
+/// The kernel lies elsewhere in each boot, and all of it does; the positive control is that
+/// with `noaslr` it lies where it was linked. Idle CPUs tell where they wait.
+pub fn random_addresses(rig: &Rig<'_>) -> anyhow::Result<()> {
+    /// The image moves by multiples of this.
+    const STEP: u64 = 2 << 20;
+    let linked = [idle_at(rig, true)?, idle_at(rig, true)?];
+    let moved = [idle_at(rig, false)?, idle_at(rig, false)?];
+    let all = [linked[0], linked[1], moved[0], moved[1]];
+    let fits = |pc: &u64| pc % STEP == linked[0] % STEP;
+    let distinct = moved[0] != moved[1] && !moved.contains(&linked[0]);
+    if linked[0] != linked[1] || !distinct || !all.iter().all(fits) {
+        bail!("idle at {linked:x?} with noaslr, at {moved:x?} without");
+    }
+    Ok(())
+}
+
+/// The instruction at which the machine's only CPU waits behind the prompt.
+fn idle_at(rig: &Rig<'_>, is_linked: bool) -> anyhow::Result<u64> {
+    let socket = rig.folder.join("qmp");
+    let mut machine = rig.machine()?;
+    (machine.cpus, machine.qmp) = (1, Some(socket.clone()));
+    if is_linked {
+        machine.boot_arguments.push("noaslr".to_owned());
+    }
+    let mut vm = rig.boot(machine)?;
+    vm.expect("SYS:> ")?;
+    let mut qmp = Qmp::connect(&socket)?;
+    let mut last = 0;
+    // Where it waits it is found twice in a row.
+    for _ in 0..100 {
+        let pc = qmp.pc()?;
+        if pc == last {
+            vm.kill();
+            return Ok(pc);
+        }
+        last = pc;
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    bail!("the CPU does not come to rest at the prompt")
 }
 
 /// With less than it needs the kernel says so and stops; it neither hangs nor

@@ -63,6 +63,10 @@ pub const ALL: &[Scenario] = &[
         run: boot::from_el2,
     },
     Scenario {
+        name: "the_kernel_lies_elsewhere_in_each_boot",
+        run: boot::random_addresses,
+    },
+    Scenario {
         name: "too_little_memory_is_said",
         run: boot::too_little_memory,
     },

@@ -1,8 +1,12 @@
 // From the boot protocol to Rust: Image header, drop to EL1, first page tables,
 // MMU on, self-relocation. Linux boot protocol: Documentation/arch/arm64/booting.
 //
+// The image runs first where it was linked. It then chooses another address, is mapped
+// there too, relocated once more and goes on there; the final tables know that place only.
+//
 // Register use on the boot path: x19 = exception level at entry, x20 = device
-// tree (physical), x21 = image (physical).
+// tree (physical), x21 = image (physical), x23 = address of the image minus the one it
+// was linked for, its slide.
 
 .set PHYS_MAP_L0_INDEX, 256              // 0xffff_8000_0000_0000
 .set IMAGE_L0_INDEX, 511              // 0xffff_ffff_8000_0000
@@ -47,37 +51,28 @@ boot_zero:
 
     bl      boot_tables
     adrp    x0, boot_l0_high
+    movz    x3, #0x8000, lsl #16           // the address it was linked for
+    movk    x3, #0xffff, lsl #32
+    movk    x3, #0xffff, lsl #48
     bl      boot_mmu_on
-
-    // Apply R_AARCH64_RELATIVE relocations: *(offset + slide) = addend + slide.
-    // The slide is 0 until the address is randomised; x23 holds it.
-    bl      boot_slide
-    adrp    x0, __rela_start
-    add     x0, x0, :lo12:__rela_start
-    adrp    x1, __rela_end
-    add     x1, x1, :lo12:__rela_end
-boot_relocate:
-    cmp     x0, x1
-    b.hs    boot_relocated
-    ldp     x2, x3, [x0]
-    ldr     x4, [x0, #16]
-    add     x0, x0, #24
-    cmp     w3, #1027
-    b.ne    boot_relocate
-    add     x4, x4, x23
-    str     x4, [x2, x23]
-    b       boot_relocate
-boot_relocated:
-    adrp    x0, boot_stack_top
-    add     x0, x0, :lo12:boot_stack_top
-    mov     sp, x0
-    adrp    x0, vectors_table
-    add     x0, x0, :lo12:vectors_table
-    msr     vbar_el1, x0
-    adrp    x0, boot_cpu_local
-    add     x0, x0, :lo12:boot_cpu_local
-    msr     tpidr_el1, x0
-    isb
+    mov     x23, xzr
+    bl      boot_relocate
+    bl      boot_environment
+    mov     x0, x20
+    mov     x1, x21
+    mov     x2, x19
+    mov     x29, xzr
+    bl      kernel_choose_slide
+    cbz     x0, boot_enter
+    mov     x23, x0
+    bl      boot_map_again
+    bl      boot_relocate
+    adr     x0, boot_slid
+    add     x0, x0, x23
+    br      x0
+boot_slid:
+    bl      boot_environment
+boot_enter:
     mov     x0, x20
     mov     x1, x21
     mov     x2, x19
@@ -88,16 +83,68 @@ boot_hang:
     wfi
     b       boot_hang
 
-// x23 = address of the image minus the address it was linked for.
-boot_slide:
-    adrp    x23, __image_start
-    movz    x22, #0x8000, lsl #16
-    movk    x22, #0xffff, lsl #32
-    movk    x22, #0xffff, lsl #48
-    sub     x23, x23, x22
+// Applies the R_AARCH64_RELATIVE relocations: *(offset + slide) = addend + slide.
+boot_relocate:
+    adrp    x0, __rela_start
+    add     x0, x0, :lo12:__rela_start
+    adrp    x1, __rela_end
+    add     x1, x1, :lo12:__rela_end
+boot_relocate_next:
+    cmp     x0, x1
+    b.hs    boot_relocated
+    ldp     x2, x3, [x0]
+    ldr     x4, [x0, #16]
+    add     x0, x0, #24
+    cmp     w3, #1027
+    b.ne    boot_relocate_next
+    add     x4, x4, x23
+    str     x4, [x2, x23]
+    b       boot_relocate_next
+boot_relocated:
     ret
 
-// Started by PSCI CPU_ON; x0 = physical address of {ttbr1, stack, cpu_local, entry}.
+// Sets what Rust needs, each at the address that the code runs at. Clobbers x0.
+boot_environment:
+    adrp    x0, boot_stack_top
+    add     x0, x0, :lo12:boot_stack_top
+    mov     sp, x0
+    adrp    x0, vectors_table
+    add     x0, x0, :lo12:vectors_table
+    msr     vbar_el1, x0
+    adrp    x0, boot_cpu_local
+    add     x0, x0, :lo12:boot_cpu_local
+    msr     tpidr_el1, x0
+    isb
+    ret
+
+// Maps the image at its address plus x23, which is 2 MiB aligned, in the same 512 GiB, in
+// another GiB, and has room for the image before that ends. Clobbers x0-x8.
+boot_map_again:
+    adrp    x0, __image_start
+    add     x1, x0, x23
+    ubfx    x2, x1, #30, #9
+    ubfx    x3, x1, #21, #9
+    adrp    x4, boot_l1_image
+    adrp    x5, boot_l2_slid
+    sub     x6, x5, x0
+    add     x6, x6, x21                    // its physical address
+    orr     x6, x6, #TABLE
+    str     x6, [x4, x2, lsl #3]
+    add     x5, x5, x3, lsl #3
+    mov     x7, #BLOCK_NORMAL
+    movk    x7, #BLOCK_UXN_HIGH, lsl #48
+    orr     x6, x21, x7
+    mov     x8, #IMAGE_L2_BLOCKS
+boot_again_block:
+    str     x6, [x5], #8
+    add     x6, x6, #(1 << 21)
+    subs    x8, x8, #1
+    b.ne    boot_again_block
+    dsb     ishst
+    isb
+    ret
+
+// Started by PSCI CPU_ON; x0 = physical address of {ttbr1, stack, cpu_local, entry, image}.
 .global boot_secondary
 boot_secondary:
     msr     daifset, #0xf
@@ -106,6 +153,7 @@ boot_secondary:
     adrp    x21, __image_start
     ldp     x24, x25, [x20]
     ldp     x26, x27, [x20, #16]
+    ldr     x3, [x20, #32]
     mov     x0, x24
     bl      boot_mmu_on
     mov     sp, x25
@@ -206,9 +254,10 @@ boot_image_block:
     dsb     sy
     ret
 
-// Turns the MMU on with the TTBR1 table at x0 and returns to the linked address
-// of its caller. Needs x21; clobbers x0-x8.
+// Turns the MMU on with the TTBR1 table at x0 and returns to its caller in the image at
+// x3. Needs x21; clobbers x0-x8.
 boot_mmu_on:
+    mov     x8, x3
     adrp    x1, boot_l0_low
     msr     ttbr0_el1, x1
     msr     ttbr1_el1, x0
@@ -234,12 +283,8 @@ boot_mmu_on:
     movk    x2, #0x34d0, lsl #16
     msr     sctlr_el1, x2
     isb
-    // From the physical to the linked address: image base, plus what lies behind it.
-    movz    x3, #0x8000, lsl #16
-    movk    x3, #0xffff, lsl #32
-    movk    x3, #0xffff, lsl #48
-    sub     x4, x30, x21
-    add     x30, x3, x4
+    sub     x4, x30, x21                   // from the image's start
+    add     x30, x8, x4
     ret
 
 .section .bss
@@ -252,6 +297,7 @@ boot_l1_phys:
     .skip 4096
 boot_l1_image:  .skip 4096
 boot_l2_image:  .skip 4096
+boot_l2_slid:   .skip 4096
 .balign 65536
 boot_stack:     .skip 32768
 boot_stack_top:

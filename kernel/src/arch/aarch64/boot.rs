@@ -4,6 +4,7 @@ use core::arch::global_asm;
 
 use super::cpu::{CpuLocal, install_cpu_local};
 use super::mmu;
+use crate::arch::image_slide;
 
 global_asm!(include_str!("boot.S"), options(raw));
 
@@ -46,6 +47,21 @@ impl BootInfo {
 unsafe extern "Rust" {
     /// The kernel proper; defined by the binary.
     safe fn kernel_main(info: BootInfo) -> !;
+    /// A random number for the address of the kernel, unless it is to stay where it was
+    /// linked; defined by the binary. It leaves no address in a static.
+    safe fn kernel_place(info: BootInfo) -> Option<u64>;
+}
+
+/// Called at the linked address; returns the slide, 0 to stay. See `boot_map_again` for
+/// what it has to be.
+#[unsafe(no_mangle)]
+extern "C" fn kernel_choose_slide(device_tree: u64, image: u64, entry_level: u64) -> u64 {
+    let info = BootInfo {
+        device_tree,
+        image,
+        entry_level,
+    };
+    kernel_place(info).map_or(0, |random| image_slide(random))
 }
 
 #[unsafe(no_mangle)]
@@ -67,6 +83,7 @@ struct SecondaryArguments {
     stack_top: u64,
     cpu_local: u64,
     entry: u64,
+    image: u64,
 }
 
 /// Why a CPU did not start.
@@ -102,6 +119,7 @@ pub fn start_cpu(start: &CpuStart) -> Result<(), StartError> {
         stack_top: start.stack_top,
         cpu_local: core::ptr::from_ref(local) as u64,
         entry: start.entry as usize as u64,
+        image: mmu::image_layout().start,
     };
     // The new CPU reads the block after this function returned: it lies at the
     // bottom of its emergency stack, which nobody else uses until then.

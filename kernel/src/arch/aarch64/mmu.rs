@@ -6,9 +6,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use aarch64_cpu::asm::barrier::{ISH, ISHST, SY, dsb, isb};
 use aarch64_cpu::registers::{ReadWriteable, SCTLR_EL1, TTBR0_EL1, TTBR1_EL1, Writeable};
 
-use crate::arch::{
-    Descriptor, IMAGE_BASE, KERNEL_STACKS_BASE, MemoryType, PHYS_MAP_BASE, PageFlags,
-};
+use crate::arch::{Descriptor, KERNEL_STACKS_BASE, MemoryType, PHYS_MAP_BASE, PageFlags};
 use crate::word;
 
 static IMAGE_PHYS: AtomicU64 = AtomicU64::new(0);
@@ -35,7 +33,7 @@ pub fn virt_to_phys(pointer: *const u8) -> u64 {
 }
 
 pub(super) fn image_to_phys(address: u64) -> u64 {
-    let offset = address.wrapping_sub(IMAGE_BASE);
+    let offset = address.wrapping_sub(image_layout().start);
     offset.wrapping_add(IMAGE_PHYS.load(Ordering::Relaxed))
 }
 

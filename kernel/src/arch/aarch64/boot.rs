@@ -61,7 +61,7 @@ extern "C" fn kernel_choose_slide(device_tree: u64, image: u64, entry_level: u64
         image,
         entry_level,
     };
-    kernel_place(info).map_or(0, |random| image_slide(random))
+    kernel_place(info).map_or(0, image_slide)
 }
 
 #[unsafe(no_mangle)]

@@ -80,8 +80,7 @@ impl Derivation {
         this: &Ref<Derivation>,
         account: &Ref<Account>,
     ) -> Result<Ref<Derivation>, DeriveError> {
-        this.leave_out_the_unused();
-        match this.depth() {
+        match this.depth_of_used() {
             None => return Err(DeriveError::Revoked),
             Some(depth) if depth >= DERIVATION_DEPTH_MAX => return Err(DeriveError::LimitReached),
             Some(_) => {}
@@ -114,8 +113,12 @@ impl Derivation {
 
     /// Derivations above it; `None` where one of them has taken it back.
     fn depth(&self) -> Option<usize> {
+        Self::depth_from(self.above())
+    }
+
+    #[inline]
+    fn depth_from(mut above: Option<Ref<Group>>) -> Option<usize> {
         let mut depth = 0usize;
-        let mut above = self.above();
         while let Some(group) = above {
             if group.cut.load(Ordering::SeqCst) {
                 return None;
@@ -124,6 +127,19 @@ impl Derivation {
             above = group.from.above();
         }
         Some(depth)
+    }
+
+    /// As [`Derivation::depth`], after [`Derivation::leave_out_the_unused`].
+    fn depth_of_used(&self) -> Option<usize> {
+        let above = self.above();
+        let is_used = above
+            .as_ref()
+            .is_none_or(|group| group.from.carriers.load(Ordering::SeqCst) != 0);
+        if is_used {
+            return Self::depth_from(above);
+        }
+        self.leave_out_the_unused();
+        self.depth()
     }
 
     /// Belongs from now on to the group of the next derivation above that is carried.

@@ -56,7 +56,7 @@ pub use crate::arch::atomic;
 pub use spin::Once;
 
 pub use borrowed::Borrowed;
-pub use boxed::try_box;
+pub use boxed::{try_box, try_box_with};
 pub use heap::{Heap, HeapLink, HeapLinked, is_before};
 #[cfg(all(debug_assertions, not(feature = "model")))]
 use lock_class::check_sleep;

@@ -10,7 +10,7 @@ use super::slots::{CHUNK_SLOTS, NO_SLOT};
 use super::{HandleTable, LookupError};
 
 /// Handles that are closed with one wait for those who use them.
-const CLOSED_AT_ONCE: usize = 8;
+const CLOSED_AT_ONCE: usize = 16;
 
 /// What was taken out of slots.
 #[derive(Default)]
@@ -116,7 +116,7 @@ impl HandleTable {
     /// Closes every handle.
     pub fn clear(&self) {
         let mut from = 0;
-        loop {
+        while !self.is_empty() {
             let mut closed = Closed::default();
             self.take_some(&mut from, &mut closed);
             if closed.count == 0 {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::cap::Capability;
 use crate::limits::HANDLES_PER_PROCESS_MAX;
-use crate::sync::try_box;
+use crate::sync::try_box_with;
 use crate::word;
 
 use super::{LookupError, NoSlot};
@@ -62,12 +62,14 @@ impl Slots {
         let end = u32::try_from(base.saturating_add(CHUNK_SLOTS)).map_err(none)?;
         let mut following = first.saturating_add(1)..end;
         self.chunks.try_reserve(1).map_err(|_| NoSlot::NoMemory)?;
-        let chunk = try_box(core::array::from_fn(|_| Slot {
-            generation: 1,
-            next_free: following.next().unwrap_or(NO_SLOT),
-            capability: None,
-            revoked: false,
-        }));
+        let chunk = try_box_with(|| {
+            core::array::from_fn(|_| Slot {
+                generation: 1,
+                next_free: following.next().unwrap_or(NO_SLOT),
+                capability: None,
+                revoked: false,
+            })
+        });
         self.chunks.push(chunk.map_err(|_| NoSlot::NoMemory)?);
         self.free = first;
         Ok(())

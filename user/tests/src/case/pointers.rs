@@ -144,6 +144,8 @@ fn number(call: &SyscallInfo, name: &str, kind: ArgKind) -> u64 {
         (ArgKind::Flags, "directory_open" | "directory_stat", _) => 1,
         (ArgKind::Value, "system_info", _) => 1,
         (ArgKind::Value, "futex_wait", _) => 0xffff,
+        // Somebody holds the lock, and others wait for it.
+        (ArgKind::Value, "futex_lock", _) => u64::from(abi::lock::WAITED_FOR | 1),
         _ => 0,
     }
 }
@@ -216,7 +218,7 @@ fn attempt(
 
 /// Whether this error is right for a bad address in this call.
 fn is_right(call: &SyscallInfo, bad: BadAddress, error: Option<Error>) -> bool {
-    let is_futex = matches!(call.name, "futex_wait" | "futex_wake");
+    let is_futex = call.name.starts_with("futex_");
     match error {
         Some(Error::Fault) => true,
         // A futex also has an alignment, which comes first as an argument.

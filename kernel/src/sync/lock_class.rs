@@ -47,7 +47,7 @@ const fn nesting(rank: u8, file: &'static str, guards: &'static str) -> Class {
 }
 
 /// All classes that have a rank.
-pub(super) static CLASSES: [Class; 43] = [
+pub(super) static CLASSES: [Class; 44] = [
     class(0, "process/job/mod.rs", "Members"),
     class(1, "fs/vfs/volume.rs", "Vec<"),
     class(1, "process/object.rs", "Threads"),
@@ -85,6 +85,7 @@ pub(super) static CLASSES: [Class; 43] = [
     class(LEAF, "process/job/mod.rs", "LogBudget"),
     class(LEAF, "entropy/mod.rs", "Pool"),
     class(LEAF, "mm/asid.rs", "State"),
+    class(LEAF, "trace/mod.rs", ""),
     class(LEAF, "init/cpus.rs", "KernelStack"),
     class(MEMORY + 1, "mm/kernel_map.rs", "PageTable"),
     class(MEMORY + 1, "mm/kernel_stack.rs", "Vec<"),

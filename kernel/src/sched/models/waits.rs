@@ -86,6 +86,8 @@ model_test!(
                 Err(_) => {
                     assert!(me.is_killed());
                     irq_enable();
+                    // Who tells it may not have come to the end of that.
+                    shuttle::thread::yield_now();
                     true
                 }
             }

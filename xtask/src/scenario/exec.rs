@@ -92,6 +92,8 @@ pub fn hang(rig: &Rig<'_>) -> anyhow::Result<()> {
 /// functions on its stack, and ends with 101.
 pub fn panic(rig: &Rig<'_>) -> anyhow::Result<()> {
     let mut machine = rig.machine()?;
+    // The breakpoint is at a linked address.
+    machine.boot_arguments.push("noaslr".to_owned());
     let socket = rig.folder.join("gdb");
     machine.gdb = Some(format!("unix:{},server=on,wait=off", socket.display()));
     let symbol = "terminal_idle_mark";

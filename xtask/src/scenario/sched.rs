@@ -156,6 +156,8 @@ pub fn top(rig: &Rig<'_>) -> anyhow::Result<()> {
 /// The report of a panic ends with the trace, if one is on.
 pub fn panic_with_trace(rig: &Rig<'_>) -> anyhow::Result<()> {
     let mut machine = rig.machine()?;
+    // The breakpoint is at a linked address.
+    machine.boot_arguments.push("noaslr".to_owned());
     let socket = rig.folder.join("gdb");
     machine.gdb = Some(format!("unix:{},server=on,wait=off", socket.display()));
     let symbol = "terminal_idle_mark";

@@ -60,7 +60,7 @@ fn run_cargo(
     let status = child.wait()?;
     report.pass_silently(results.passed);
     for name in &results.ignored {
-        report.skip(name, "marked #[ignore]");
+        report.skip(name, "left out by its own mark");
     }
     for name in &results.failed {
         report.fail(name, "its output is above");

@@ -1,8 +1,11 @@
 //! Runs of commands without a terminal.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, bail, ensure};
 
 use super::lab::{LIMIT, Rig};
+use super::vm::Vm;
 use crate::command;
 use crate::image::kernel_image;
 use crate::qemu::execution::{End, PANIC};
@@ -88,27 +91,47 @@ pub fn hang(rig: &Rig<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A kernel that is made to run where nothing is mapped reports once, names the
-/// functions on its stack, and ends with 101.
-pub fn panic(rig: &Rig<'_>) -> anyhow::Result<()> {
+/// Kernel function that is called when the shell waits for input.
+const IDLE_MARK: &str = "terminal_idle_mark";
+
+/// Boots a machine with a GDB stub at the socket that is returned; it waits for the debugger.
+pub(super) fn boot_debugged(rig: &Rig<'_>) -> anyhow::Result<(Vm, PathBuf)> {
     let mut machine = rig.machine()?;
-    // The breakpoint is at a linked address.
+    // Breakpoints are at linked addresses.
     machine.boot_arguments.push("noaslr".to_owned());
     let socket = rig.folder.join("gdb");
     machine.gdb = Some(format!("unix:{},server=on,wait=off", socket.display()));
-    let symbol = "terminal_idle_mark";
-    let address = kernel_image::function_address(&rig.lab.system.kernel_elf, symbol)?;
-    let mut vm = rig.boot(machine)?;
-    let mut stub = Stub::connect(&socket)?;
+    Ok((rig.boot(machine)?, socket))
+}
+
+/// Types `keys`, makes the kernel run where nothing is mapped when the shell waits for input
+/// next, and returns the log with its report.
+pub(super) fn panic_when_idle(
+    rig: &Rig<'_>,
+    vm: &mut Vm,
+    socket: &Path,
+    keys: &str,
+) -> anyhow::Result<String> {
+    let address = kernel_image::function_address(&rig.lab.system.kernel_elf, IDLE_MARK)?;
+    let mut stub = Stub::connect(socket)?;
     stub.break_at(address)?;
+    vm.send(keys)?;
     stub.run_to_breakpoint(LIMIT)
-        .with_context(|| format!("breakpoint at {symbol}"))?;
+        .with_context(|| format!("breakpoint at {IDLE_MARK}"))?;
     stub.unbreak(address)?;
     stub.set_pc(0x1000)?;
     stub.detach()?;
     let code = vm.wait_for_end()?;
     let log = std::fs::read_to_string(rig.log())?;
     ensure!(code == i32::from(PANIC), "exit code {code}\n{log}");
+    Ok(log)
+}
+
+/// A kernel that is made to run where nothing is mapped reports once, names the
+/// functions on its stack, and ends with 101.
+pub fn panic(rig: &Rig<'_>) -> anyhow::Result<()> {
+    let (mut vm, socket) = boot_debugged(rig)?;
+    let log = panic_when_idle(rig, &mut vm, &socket, "")?;
     ensure!(
         log.to_lowercase().matches("kernel panic").count() == 1,
         "not one report:\n{log}"

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::lab::{LIMIT, Rig};
+use super::exec;
+use super::lab::Rig;
 use crate::bench::sched::{Record, cpu_growth, thread_growth};
-use crate::image::kernel_image;
-use crate::qemu::execution::PANIC;
 use crate::qemu::gdb_remote::Stub;
 
 /// Longest time of a stress run of a few seconds.
@@ -155,29 +154,12 @@ pub fn top(rig: &Rig<'_>) -> anyhow::Result<()> {
 
 /// The report of a panic ends with the trace, if one is on.
 pub fn panic_with_trace(rig: &Rig<'_>) -> anyhow::Result<()> {
-    let mut machine = rig.machine()?;
-    // The breakpoint is at a linked address.
-    machine.boot_arguments.push("noaslr".to_owned());
-    let socket = rig.folder.join("gdb");
-    machine.gdb = Some(format!("unix:{},server=on,wait=off", socket.display()));
-    let symbol = "terminal_idle_mark";
-    let address = kernel_image::function_address(&rig.lab.system.kernel_elf, symbol)?;
-    let mut vm = rig.boot(machine)?;
-    // The machine waits for the debugger, which comes back later.
+    let (mut vm, socket) = exec::boot_debugged(rig)?;
+    // The debugger comes back later.
     Stub::connect(&socket)?.detach()?;
     vm.expect("SYS:> ")?;
     vm.command("Trace ON", "SYS:> ")?;
-    let mut stub = Stub::connect(&socket)?;
-    stub.break_at(address)?;
-    vm.send("Echo\r")?;
-    stub.run_to_breakpoint(LIMIT)
-        .with_context(|| format!("breakpoint at {symbol}"))?;
-    stub.unbreak(address)?;
-    stub.set_pc(0x1000)?;
-    stub.detach()?;
-    let code = vm.wait_for_end()?;
-    let log = std::fs::read_to_string(rig.log())?;
-    ensure!(code == i32::from(PANIC), "exit code {code}\n{log}");
+    let log = exec::panic_when_idle(rig, &mut vm, &socket, "Echo\r")?;
     for wanted in ["trace of CPU 0:", " pick ", " us "] {
         ensure!(log.contains(wanted), "the report lacks {wanted:?}:\n{log}");
     }

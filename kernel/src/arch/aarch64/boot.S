@@ -17,6 +17,18 @@
 .set BLOCK_UXN_HIGH, 0x40             // UXN, bits 63:48
 .set TABLE, 0x3
 
+// Maps the image, which is at x21, by the entries from x5 on; x7 = BLOCK_NORMAL.
+// Loses x5-x8.
+.macro IMAGE_BLOCKS
+    movk    x7, #BLOCK_UXN_HIGH, lsl #48
+    orr     x6, x21, x7
+    mov     x8, #IMAGE_L2_BLOCKS
+1:  str     x6, [x5], #8
+    add     x6, x6, #(1 << 21)
+    subs    x8, x8, #1
+    b.ne    1b
+.endm
+
 .section .text.boot, "ax"
 .global _start
 _start:
@@ -132,14 +144,7 @@ boot_map_again:
     str     x6, [x4, x2, lsl #3]
     add     x5, x5, x3, lsl #3
     mov     x7, #BLOCK_NORMAL
-    movk    x7, #BLOCK_UXN_HIGH, lsl #48
-    orr     x6, x21, x7
-    mov     x8, #IMAGE_L2_BLOCKS
-boot_again_block:
-    str     x6, [x5], #8
-    add     x6, x6, #(1 << 21)
-    subs    x8, x8, #1
-    b.ne    boot_again_block
+    IMAGE_BLOCKS
     dsb     ishst
     isb
     ret
@@ -243,14 +248,7 @@ boot_tables:
     movk    x9, #0x60, lsl #48
     str     x9, [x3, x8, lsl #3]
 
-    movk    x7, #BLOCK_UXN_HIGH, lsl #48
-    orr     x6, x21, x7
-    mov     x8, #IMAGE_L2_BLOCKS
-boot_image_block:
-    str     x6, [x5], #8
-    add     x6, x6, #(1 << 21)
-    subs    x8, x8, #1
-    b.ne    boot_image_block
+    IMAGE_BLOCKS
     dsb     sy
     ret
 

@@ -25,6 +25,20 @@ pub fn measure(
     names: &[String],
     is_icount: bool,
 ) -> anyhow::Result<Vec<Measurement>> {
+    let cpus = if is_icount { 1 } else { 4 };
+    let text = run(emulator, system, cpus, is_icount, &command(names), LIMIT)?;
+    read(&text, names)
+}
+
+/// What a command writes on a machine with a new disk; an error where it fails.
+pub(super) fn run(
+    emulator: &Emulator,
+    system: &System,
+    cpus: u32,
+    is_icount: bool,
+    command: &str,
+    limit: Duration,
+) -> anyhow::Result<String> {
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let image = folder.path().join("disk.img");
     let files = layout::system_files(&system.programs)?;
@@ -36,7 +50,7 @@ pub fn measure(
         Identity::Fixed,
     )?;
     let options = MachineOptions {
-        smp: if is_icount { 1 } else { 4 },
+        smp: cpus,
         memory: 128,
         cpu: "cortex-a72".to_owned(),
         gic: 3,
@@ -50,24 +64,21 @@ pub fn measure(
     if is_icount {
         machine.count_instructions(WhileIdle::Jumps);
     }
-    machine.run_commands(
-        &command(names),
-        LogSink::File(folder.path().join("kernel.log")),
-    );
+    machine.run_commands(command, LogSink::File(folder.path().join("kernel.log")));
     let output = Transcript::default();
     let end = execution::execute(
         emulator,
         &machine,
         Box::new(output.clone()),
         Box::new(stderr()),
-        LIMIT,
+        limit,
     )?;
     let text = output.text();
     if end != End::Code(0) {
         let log = std::fs::read_to_string(folder.path().join("kernel.log")).unwrap_or_default();
-        bail!("the benchmarks ended with {end:?}; they wrote:\n{text}\nthe kernel said:\n{log}");
+        bail!("`{command}` ended with {end:?}; it wrote:\n{text}\nthe kernel said:\n{log}");
     }
-    read(&text, names)
+    Ok(text)
 }
 
 fn command(names: &[String]) -> String {

@@ -7,20 +7,14 @@ mod picture;
 mod record;
 mod score;
 
-use std::io::stderr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 
-use super::Measurement;
-use crate::arguments::{BenchOptions, MachineOptions, Profile};
+use super::{Measurement, guest};
+use crate::arguments::BenchOptions;
 use crate::build::system::System;
-use crate::image::disk::{self, Identity};
-use crate::image::layout;
-use crate::qemu::execution::{self, End};
-use crate::qemu::machine::{Console, Disk, LogSink, Machine, WhileIdle, Writes};
-use crate::qemu::transcript::Transcript;
 use crate::toolchain::emulator::Emulator;
 use crate::workspace;
 
@@ -63,7 +57,8 @@ pub fn measure(
         if options.icount && cpus > 1 {
             continue;
         }
-        let log = run(emulator, system, cpus, options.icount)?;
+        let command = format!("SchedStress {SECONDS}");
+        let log = guest::run(emulator, system, cpus, options.icount, &command, LIMIT)?;
         let record = Record::read(&log)
             .with_context(|| format!("SchedStress on {cpus} CPUs wrote what is not right"))?;
         let seen = record.end().cpus.len();
@@ -118,49 +113,6 @@ fn measurements(record: &Record) -> Vec<Measurement> {
     let late = score::latency_at(record, 0.99);
     measured.push(named("wakeup_p99_below", late, "us"));
     measured
-}
-
-/// What `SchedStress` writes on a machine.
-fn run(emulator: &Emulator, system: &System, cpus: u32, is_icount: bool) -> anyhow::Result<String> {
-    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let image = folder.path().join("disk.img");
-    let files = layout::system_files(&system.programs)?;
-    let size = disk::DEFAULT_SIZE;
-    disk::create(&system.tools, &image, size, &files, Identity::Fixed)?;
-    let options = MachineOptions {
-        smp: cpus,
-        memory: 128,
-        cpu: "cortex-a72".to_owned(),
-        gic: 3,
-        profile: Profile::Release,
-    };
-    let mut machine = Machine::new(&options, system.kernel_image.clone(), Console::Pipe);
-    machine.disk = Some(Disk {
-        image,
-        writes: Writes::Discarded,
-    });
-    if is_icount {
-        machine.count_instructions(WhileIdle::Jumps);
-    }
-    let log = folder.path().join("kernel.log");
-    machine.run_commands(
-        &format!("SchedStress {SECONDS}"),
-        LogSink::File(log.clone()),
-    );
-    let output = Transcript::default();
-    let end = execution::execute(
-        emulator,
-        &machine,
-        Box::new(output.clone()),
-        Box::new(stderr()),
-        LIMIT,
-    )?;
-    let text = output.text();
-    if end != End::Code(0) {
-        let log = std::fs::read_to_string(log).unwrap_or_default();
-        bail!("SchedStress ended with {end:?}; it wrote:\n{text}\nthe kernel said:\n{log}");
-    }
-    Ok(text)
 }
 
 #[cfg(test)]
